@@ -38,14 +38,14 @@ class TemplateEngine(StrEnum):
     JINJA2 = "jinja2"
 
 
-class Variable(Struct):
+class Variable(Struct, frozen=True, kw_only=True):
     """One line of a prompt's contract."""
 
     required: bool = False
     description: str = ""
 
 
-class PromptContent(Struct):
+class PromptContent(Struct, frozen=True, kw_only=True):
     """What a prompt file says: everything of a version but its number, commit and labels."""
 
     type: PromptType
@@ -56,7 +56,7 @@ class PromptContent(Struct):
     variables: Mapping[str, Variable] = msgspec.field(default_factory=dict)
 
 
-class Arm(Struct):
+class Arm(Struct, frozen=True, kw_only=True):
     """One version that a label serves. `blob` is None only where a hand-written label file leaves it out."""
 
     version: int
@@ -64,13 +64,13 @@ class Arm(Struct):
     weight: int = 100
 
 
-class LabelTarget(Struct):
+class LabelTarget(Struct, frozen=True, kw_only=True):
     """What a label file says: one arm, or several that share the traffic by weight."""
 
     arms: tuple[Arm, ...]
 
 
-class Reference(Struct):
+class Reference(Struct, frozen=True, kw_only=True):
     """``@@@langfusePrompt:name=NAME|label=LABEL@@@`` or ``…|version=N@@@``; exactly one selector is set."""
 
     name: str
@@ -78,7 +78,7 @@ class Reference(Struct):
     version: int | None = None
 
 
-class Version(Struct):
+class Version(Struct, frozen=True, kw_only=True):
     """One version of a prompt: number, commit and blob are three names of the same text."""
 
     name: str
@@ -96,7 +96,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Fault(Struct):
+class Fault(Struct, frozen=True, kw_only=True):
     """Something wrong in a registry. `line` counts from 1, 0 is the whole file. `fixable`: `check --fix` mends it."""
 
     path: str
@@ -122,7 +122,7 @@ class ActorKind(StrEnum):
     """Somebody who pushed by ``file://``: Git tells no identity."""
 
 
-class Actor(Struct):
+class Actor(Struct, frozen=True, kw_only=True):
     """Who causes a commit. The policy is asked about the actor; Git records name and address as the author."""
 
     kind: ActorKind
@@ -136,7 +136,7 @@ class KeyKind(StrEnum):
     READ_ONLY = "read-only"
 
 
-class Caller(Struct):
+class Caller(Struct, frozen=True, kw_only=True):
     """An authenticated request: which project, through which key or user, and what it may do."""
 
     project_id: str
@@ -146,7 +146,7 @@ class Caller(Struct):
     """A browser with the public key alone: it may create scores and nothing else."""
 
 
-class Project(Struct):
+class Project(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     created_at: Micros
@@ -208,7 +208,7 @@ class Stamp(msgspec.Struct, frozen=True, order=True, array_like=True):
     index: int = 0
 
 
-class TraceChange(Struct):
+class TraceChange(Struct, frozen=True, kw_only=True):
     """What one event says of a trace. None and empty mean that it says nothing."""
 
     id: str
@@ -228,7 +228,7 @@ class TraceChange(Struct):
     """A JSON object; merged deeply."""
 
 
-class ObservationChange(Struct):
+class ObservationChange(Struct, frozen=True, kw_only=True):
     """What one event says of an observation. None and empty mean that it says nothing."""
 
     id: str
@@ -259,7 +259,7 @@ class ObservationChange(Struct):
     """A logical root although it has a parent (``langfuse.internal.as_root``)."""
 
 
-class ScoreChange(Struct):
+class ScoreChange(Struct, frozen=True, kw_only=True):
     """A score. The same id again replaces what an older stamp said."""
 
     id: str
@@ -285,7 +285,7 @@ class ScoreChange(Struct):
 Change = TraceChange | ObservationChange | ScoreChange
 
 
-class Score(Struct):
+class Score(Struct, frozen=True, kw_only=True):
     """A score as it is read back."""
 
     id: str
@@ -309,7 +309,7 @@ class Score(Struct):
     metadata: JSONBytes | None = None
 
 
-class Observation(Struct):
+class Observation(Struct, frozen=True, kw_only=True):
     """An observation as it is read back. `input`, `output`, `metadata` are None where they were not asked for."""
 
     id: str
@@ -339,7 +339,7 @@ class Observation(Struct):
     is_root: bool = False
 
 
-class Trace(Struct):
+class Trace(Struct, frozen=True, kw_only=True):
     """A trace as it is read back, with its sums. `latency` is microseconds from its first start to its last end."""
 
     id: str
@@ -363,7 +363,7 @@ class Trace(Struct):
     score_ids: tuple[str, ...] = ()
 
 
-class TraceDetail(Struct):
+class TraceDetail(Struct, frozen=True, kw_only=True):
     """One trace with everything that hangs on it; observations by start time."""
 
     trace: Trace
@@ -371,7 +371,7 @@ class TraceDetail(Struct):
     scores: tuple[Score, ...]
 
 
-class Quantiles(Struct):
+class Quantiles(Struct, frozen=True, kw_only=True):
     """Latency quantiles in milliseconds, from a mergeable histogram (its relative error is stated where it is made)."""
 
     p50: float | None
@@ -379,7 +379,7 @@ class Quantiles(Struct):
     p99: float | None = None
 
 
-class ScoreSummary(Struct):
+class ScoreSummary(Struct, frozen=True, kw_only=True):
     """Scores of one name. `mean` is over those with a numeric value; categories are counted in `values`."""
 
     count: int
@@ -387,7 +387,7 @@ class ScoreSummary(Struct):
     values: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
-class VersionMetrics(Struct):
+class VersionMetrics(Struct, frozen=True, kw_only=True):
     """What one version of a prompt did in production. Means are per generation; cost in US dollars."""
 
     version: int

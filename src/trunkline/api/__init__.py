@@ -1,0 +1,1 @@
+"""The HTTP interface: the Langfuse-compatible API and the native one."""

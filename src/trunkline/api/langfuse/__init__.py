@@ -1,0 +1,1 @@
+"""The Langfuse-compatible API; its camelCase shapes live here and nowhere else."""

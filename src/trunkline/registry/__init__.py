@@ -1,0 +1,1 @@
+"""Where prompts live: a bare Git repository a project, its versions, its snapshot and its changes."""

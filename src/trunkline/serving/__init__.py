@@ -1,0 +1,1 @@
+"""How prompts are handed out: resolving, splits, answers, the shared cache."""

@@ -1,0 +1,1 @@
+"""What is kept in tables: traces, the version index, projects, keys and users."""
