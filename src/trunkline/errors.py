@@ -2,6 +2,7 @@
 
 TrunklineError
 ├── InvalidRequest           400  the caller sent something that cannot be meant
+│   ├── InvalidData          400  fields of a request break its schema (carries an issue for each)
 │   └── InvalidFile          400  a file of the registry breaks its format (carries file and line)
 ├── Unauthorized             401  no key, or a wrong one
 ├── Forbidden                403  a known caller may not do this
@@ -20,7 +21,7 @@ An error has an HTTP status and a code that stays the same between releases. One
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class TrunklineError(Exception):
@@ -37,6 +38,17 @@ class TrunklineError(Exception):
 class InvalidRequest(TrunklineError):
     status = 400
     code = "InvalidRequestError"
+
+
+class InvalidData(InvalidRequest):
+    """Fields or parameters that break a route's schema; answered as ``{"message", "error": issues}``, as upstream does.
+
+    An issue is ``{"code", "path", "message"}``: what kind of fault, where (keys and indexes), and what would be right.
+    """
+
+    def __init__(self, issues: Sequence[Mapping[str, object]]) -> None:
+        super().__init__("Invalid request data")
+        self.issues = tuple(issues)
 
 
 class InvalidFile(InvalidRequest):
