@@ -1,0 +1,10 @@
+"""What Alembic runs: the migrations, on the connection that the control store hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from trunkline.store.control_tables import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+context.run_migrations()
