@@ -1,0 +1,161 @@
+"""Who is calling: a key pair in a Basic header, or a public key alone in a Bearer header.
+
+A header that was right once is remembered, so that the hot path asks a dictionary. What is remembered belongs to one
+state of the control tables: when their generation moves, a new state starts empty. Wrong headers are not remembered and
+all cost the same work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import re
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from trunkline.errors import TrunklineError, Unauthorized
+from trunkline.store.control import ApiKey, ControlStore, now_micros
+from trunkline.types import Actor, ActorKind, Caller, KeyKind
+
+POLL_S = 0.2
+"""How often the control tables are asked for changes: a revoked key is dead everywhere within a second."""
+USED_S = 60.0
+"""How often the times at which keys were last used are written."""
+MEMO_ENTRIES = 10_000
+MAX_HEADER_BYTES = 1024
+_REFUSED = "Invalid credentials. Send `Authorization: Basic` with base64 of public key, a colon, and secret key."
+_MISSING = "No authorization header. Send `Authorization: Basic` with base64 of public key, a colon, and secret key."
+_UNKNOWN_DIGEST = bytes(32)
+
+log = structlog.get_logger(__name__)
+
+
+class _State:
+    """What one generation of the control tables says, and the answers that were worked out from it."""
+
+    __slots__ = ("callers", "generation", "keys")
+
+    def __init__(self, generation: int, keys: Mapping[str, ApiKey]) -> None:
+        self.generation = generation
+        self.keys = keys
+        self.callers: dict[bytes, Caller] = {}
+
+
+class Authenticator:
+    """Answers who a header belongs to. One a process.
+
+    While `watch` runs, changes that other processes make are looked for in the background; without it, on the next
+    call that comes `POLL_S` later.
+    """
+
+    def __init__(self, control: ControlStore) -> None:
+        self._control = control
+        self._used: set[str] = set()
+        self._watched = False
+        self._checked = 0.0
+        self._state = self._load()
+        self.on_change: list[Callable[[], None]] = []
+        """Called, in a thread, after the control tables have changed: a project or a key was made or ended."""
+
+    def authenticate(self, header: bytes | None) -> Caller:
+        """The caller that an Authorization header names. Raises Unauthorized."""
+        if not self._watched:
+            self._look()
+        state = self._state
+        if header is None:
+            raise Unauthorized(_MISSING)
+        caller = state.callers.get(header)
+        if caller is not None:
+            return caller
+        caller = self._judge(header, state)
+        if len(state.callers) >= MEMO_ENTRIES:
+            state.callers.clear()
+        # Into the state that it was worked out from: a key revoked meanwhile does not get into the next one.
+        state.callers[header] = caller
+        return caller
+
+    def refresh(self) -> bool:
+        """Looks for changes now and starts anew if there are any. Blocks for a small query."""
+        self._checked = time.monotonic()
+        if self._control.generation() == self._state.generation:
+            return False
+        self._state = self._load()
+        for call in self.on_change:
+            call()
+        return True
+
+    async def watch(self) -> None:
+        """Looks for changes for ever, in a thread; also writes when keys were last used. Cancel it to stop."""
+        self._watched = True
+        written = time.monotonic()
+        try:
+            while True:
+                await asyncio.sleep(POLL_S)
+                try:
+                    await asyncio.to_thread(self.refresh)
+                    if time.monotonic() - written >= USED_S:
+                        written = time.monotonic()
+                        await asyncio.to_thread(self.write_used)
+                except TrunklineError as error:
+                    log.warning("control_tables_unavailable", error=error.message)
+        finally:
+            self._watched = False
+
+    def write_used(self) -> None:
+        """Writes which keys were used since the last time, and forgets what is remembered, so that use is seen anew."""
+        used, self._used = self._used, set()
+        self._state.callers = {}
+        if used:
+            self._control.mark_used(sorted(used), now_micros())
+
+    def _look(self) -> None:
+        if time.monotonic() - self._checked >= POLL_S:
+            try:
+                self.refresh()
+            except TrunklineError as error:
+                log.warning("control_tables_unavailable", error=error.message)
+
+    def _load(self) -> _State:
+        generation, keys = self._control.live_keys()
+        return _State(generation, {key.public_key: key for key in keys})
+
+    def _judge(self, header: bytes, state: _State) -> Caller:
+        scheme, _, rest = header.partition(b" ")
+        if len(header) > MAX_HEADER_BYTES:
+            raise Unauthorized(_REFUSED)
+        match scheme.lower():
+            case b"basic":
+                key = self._by_pair(rest.strip(), state)
+            case b"bearer":
+                key = state.keys.get(rest.strip().decode("latin-1"))
+            case _:
+                key = None
+        if key is None:
+            raise Unauthorized(_REFUSED)
+        self._used.add(key.public_key)
+        return _caller(key, scores_only=scheme.lower() == b"bearer")
+
+    def _by_pair(self, encoded: bytes, state: _State) -> ApiKey | None:
+        try:
+            public, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            public = colon = secret = ""
+        key = state.keys.get(public) if colon else None
+        # An unknown key costs what a wrong secret costs.
+        right = hmac.compare_digest(self._control.digest(secret), key.secret_digest if key else _UNKNOWN_DIGEST)
+        return key if right else None
+
+
+def key_actor(key: ApiKey) -> Actor:
+    """Who Git names as the author of what a key pair does: the key's name at an address that cannot exist."""
+    local = re.sub(r"[^a-z0-9._-]+", "-", key.name.lower()).strip("-.") or "key"
+    return Actor(kind=ActorKind.KEY, name=key.name, email=f"{local}@keys.trunkline.invalid", id=key.public_key)
+
+
+def _caller(key: ApiKey, *, scores_only: bool) -> Caller:
+    can_write = key.kind is KeyKind.FULL
+    return Caller(project_id=key.project_id, actor=key_actor(key), can_write=can_write, scores_only=scores_only)

@@ -1,0 +1,41 @@
+"""What handlers work with: every part of one server process, wired by `main` and handed over whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trunkline import __version__
+from trunkline.api.auth import Authenticator
+from trunkline.api.metrics import Metrics
+from trunkline.errors import Unavailable
+from trunkline.registry.receive import ReceiveServer
+from trunkline.registry.registry import Registry
+from trunkline.serving.answers import PromptServer
+from trunkline.settings import Settings
+from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.traces import TraceStore
+from trunkline.types import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of one process. `registries` is by project id and grows when a project is made."""
+
+    settings: Settings
+    control: ControlStore
+    auth: Authenticator
+    registries: Mapping[str, Registry]
+    prompts: PromptServer
+    traces: TraceStore
+    metrics: Metrics
+    receive: ReceiveServer | None = None
+    started_at: Micros = field(default_factory=now_micros)
+    version: str = __version__
+
+    def registry(self, project_id: str) -> Registry:
+        """A project's registry. Raises Unavailable while a project that was just made is being opened here."""
+        try:
+            return self.registries[project_id]
+        except KeyError:
+            raise Unavailable(f"The registry of project {project_id!r} is being opened; try again.") from None
