@@ -1,0 +1,160 @@
+"""What a generation cost, from the price list that genai-prices ships.
+
+The list is the package's built-in data: nothing here goes to the network (its updates run only where somebody starts
+an ``UpdatePrices``). Prices are turned once, per model and quarter of an hour (some change by the time of day), into
+US dollars per unit of a kind; what is left to do per generation is a handful of multiplications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+
+from trunkline.types import Micros
+
+_SLOT: Micros = 15 * 60 * 1_000_000
+_PER_MILLION = 1e-6
+_MAX_MODEL = 200
+
+_INPUT = ("input_mtok",)
+_OUTPUT = ("output_mtok",)
+_READ = ("cache_read_mtok", "input_mtok")
+_WRITE = ("cache_write_mtok", "cache_write_5m_mtok", "input_mtok")
+_PRICE_KEYS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("input", "input_tokens", "prompt_tokens"), _INPUT),
+    **dict.fromkeys(("output", "output_tokens", "completion_tokens"), _OUTPUT),
+    **dict.fromkeys(
+        (
+            "input_cached_tokens",
+            "input_cached",
+            "input_cache_read",
+            "input_cache_read_input_tokens",
+            "cache_read",
+            "cache_read_input_tokens",
+            "cached_tokens",
+        ),
+        _READ,
+    ),
+    **dict.fromkeys(
+        (
+            "input_cache_creation",
+            "input_cache_write",
+            "cache_creation",
+            "cache_write",
+            "cache_creation_input_tokens",
+            "cache_write_input_tokens",
+        ),
+        _WRITE,
+    ),
+    "input_cache_creation_5m": ("cache_write_5m_mtok", *_WRITE),
+    "input_cache_creation_1h": ("cache_write_1h_mtok", *_WRITE),
+    **dict.fromkeys(("input_audio_tokens", "input_audio"), ("input_audio_mtok", "input_mtok")),
+    **dict.fromkeys(("output_audio_tokens", "output_audio"), ("output_audio_mtok", "output_mtok")),
+    **dict.fromkeys(
+        ("output_reasoning_tokens", "output_reasoning", "reasoning_tokens", "reasoning"),
+        ("output_reasoning_mtok", "output_mtok"),
+    ),
+}
+"""Kinds of usage to the price that counts, the first that the model has. Other kinds go by their prefix."""
+
+_OUTPUT_KINDS = frozenset(kind for kind, keys in _PRICE_KEYS.items() if keys[-1] == "output_mtok")
+
+
+class _Rate(NamedTuple):
+    """US dollars a unit; `tiers` (highest start first) hold where the whole input is larger than their start."""
+
+    base: float
+    tiers: tuple[tuple[int, float], ...] = ()
+
+
+_Rates = Mapping[str, _Rate]
+
+
+def price(model: str | None, usage: Mapping[str, int], start_time: Micros) -> Mapping[str, float] | None:
+    """US dollars as ``input``, ``output`` and ``total``; None for an unknown model or usage without a priced kind.
+
+    The kinds of `usage` add up: ``input`` is what was neither cached nor written to a cache.
+    """
+    if not model or not usage:
+        return None
+    rates = _rates(model, start_time // _SLOT)
+    return _sum(rates, usage) if rates is not None else None
+
+
+def _sum(rates: _Rates, usage: Mapping[str, int]) -> Mapping[str, float] | None:
+    paid_in = paid_out = 0.0
+    priced = False
+    for kind, units in usage.items():
+        rate = rates.get(kind) or _rate_by_prefix(rates, kind)
+        if rate is None:
+            continue
+        priced = True
+        cost = units * (rate.base if not rate.tiers else _tier(rate, usage))
+        if _is_output(kind):
+            paid_out += cost
+        else:
+            paid_in += cost
+    return {"input": paid_in, "output": paid_out, "total": paid_in + paid_out} if priced else None
+
+
+def _rate_by_prefix(rates: _Rates, kind: str) -> _Rate | None:
+    if kind.startswith("input_"):
+        return rates.get("input")
+    return rates.get("output") if kind.startswith("output_") else None
+
+
+def _tier(rate: _Rate, usage: Mapping[str, int]) -> float:
+    """Providers charge all tokens of a call by the tier that its whole input reaches."""
+    whole = sum(units for kind, units in usage.items() if kind != "total" and not _is_output(kind))
+    return next((amount for start, amount in rate.tiers if whole > start), rate.base)
+
+
+def _is_output(kind: str) -> bool:
+    return kind in _OUTPUT_KINDS or kind.startswith("output")
+
+
+@lru_cache(maxsize=8192)
+def _rates(model: str, slot: int) -> _Rates | None:
+    """Rates by kind for a model in a quarter of an hour; None where the list does not have the model."""
+    info = _find_model(model[:_MAX_MODEL].lower())
+    if info is None:
+        return None
+    moment = datetime.fromtimestamp(slot * (_SLOT // 1_000_000), UTC)
+    return _rates_from(info.get_prices(moment))
+
+
+def _find_model(name: str) -> ModelInfo | None:
+    """As the package's own search does it, whose memory of misses would grow with every name that a client makes up.
+
+    ``provider/model``, as routers write it, is looked up at that provider.
+    """
+    snapshot = get_snapshot()
+    for provider in snapshot.providers:
+        matches = provider.model_match is not None and provider.model_match.is_match(name)
+        if matches and (found := provider.find_model(name, all_providers=snapshot.providers)):
+            return found
+    prefix, slash, rest = name.partition("/")
+    provider_named = find_provider_by_id(snapshot.providers, prefix) if slash else None
+    return provider_named.find_model(rest, all_providers=snapshot.providers) if provider_named else None
+
+
+def _rates_from(prices: ModelPrice) -> _Rates | None:
+    rates: dict[str, _Rate] = {}
+    for kind, keys in _PRICE_KEYS.items():
+        found = next((value for key in keys if (value := getattr(prices, key)) is not None), None)
+        if found is not None:
+            rates[kind] = _rate(found)
+    return rates or None
+
+
+def _rate(value: Decimal | TieredPrices) -> _Rate:
+    if isinstance(value, TieredPrices):
+        tiers = tuple((tier.start, float(tier.price) * _PER_MILLION) for tier in reversed(value.tiers))
+        return _Rate(float(value.base) * _PER_MILLION, tiers)
+    return _Rate(float(value) * _PER_MILLION)

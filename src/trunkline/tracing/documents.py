@@ -1,0 +1,136 @@
+"""Free JSON that clients send, kept as the bytes of one document.
+
+What leaves this module can be decoded with msgspec later, whoever reads it: valid UTF-8, no deeper than `MAX_DEPTH`,
+no ``NaN``, no lone surrogates, no number that fits no float. What Python's and JavaScript's encoders write beyond that
+is mended here (``NaN`` becomes null, a lone surrogate the replacement character), since refusing it would lose the
+observation for a detail.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import msgspec
+
+from trunkline.errors import InvalidRequest
+from trunkline.types import JSON, JSONBytes
+
+MAX_DEPTH = 128
+TOO_DEEP = f"JSON may be nested {MAX_DEPTH} levels deep at most."
+_decode = msgspec.json.Decoder().decode
+_skim = msgspec.json.Decoder(msgspec.Raw).decode
+_encode = msgspec.json.Encoder().encode
+_MENDABLE = re.compile(rb"NaN|Infinity|\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_STARTS_JSON = frozenset('{["-0123456789tfn \t\r\n')
+
+
+def strict_body(body: bytes) -> bytes:
+    """A request's body as strict JSON: mended where lenient encoders wrote ``NaN`` or lone surrogates.
+
+    Raises InvalidRequest for what is no JSON. What it skims over may still hold wrong UTF-8: `checked` looks closer.
+    """
+    try:
+        _skim(body)
+        return body
+    except RecursionError:
+        raise InvalidRequest(TOO_DEEP) from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        if not _MENDABLE.search(body):
+            raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+    return _encode(mended(body))
+
+
+def checked(raw: bytes | msgspec.Raw) -> JSONBytes:
+    """The document, mended where it must be. Raises InvalidRequest for what is no JSON or too deep."""
+    data = bytes(raw)
+    try:
+        value = _decode(data)
+    except (msgspec.MsgspecError, ValueError):
+        return _encode(mended(data))
+    except RecursionError:
+        raise InvalidRequest(TOO_DEEP) from None
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+        raise InvalidRequest(TOO_DEEP)
+    return data
+
+
+def optional(raw: bytes | msgspec.Raw | None) -> JSONBytes | None:
+    """`checked`, with None for null and for the empty text, which say nothing."""
+    if raw is None or raw in (b"", b"null", b'""'):
+        return None
+    return checked(raw)
+
+
+def optional_object(raw: bytes | msgspec.Raw | None) -> JSONBytes | None:
+    """As `optional`, with None for empty objects and lists too. What is no object is put in one, as ``metadata``."""
+    data = optional(raw)
+    if data is None or data in (b"{}", b"[]"):
+        return None
+    return data if data[0] == ord("{") else b'{"metadata":' + data + b"}"
+
+
+def from_attribute(text: str) -> JSONBytes:
+    """An OTLP attribute: JSON where it parses as JSON, else a JSON string (SDKs send strings bare, objects as JSON)."""
+    if text and text[0] in _STARTS_JSON:
+        try:
+            return checked(text.strip().encode())
+        except InvalidRequest:
+            pass
+    return _encode(text)
+
+
+def encoded(value: JSON) -> JSONBytes:
+    """Encodes what was decoded elsewhere. Raises InvalidRequest where it is too deep."""
+    if is_deeper(value, MAX_DEPTH):
+        raise InvalidRequest(TOO_DEEP)
+    return _encode(_mend(value))
+
+
+def mended(data: bytes) -> JSON:
+    """Decodes what only lenient decoders accept, and takes out of it what JSON does not have.
+
+    Raises InvalidRequest for what no decoder accepts.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        reason = TOO_DEEP if isinstance(error, RecursionError) else "This is not valid JSON."
+        raise InvalidRequest(reason) from None
+    if is_deeper(value, MAX_DEPTH):
+        raise InvalidRequest(TOO_DEEP)
+    return _mend(value)
+
+
+def is_deeper(value: JSON, levels: int) -> bool:
+    """Whether lists and objects are nested more than `levels` deep."""
+    if isinstance(value, dict):
+        return levels == 0 or any(is_deeper(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return levels == 0 or any(is_deeper(inner, levels - 1) for inner in value)
+    return False
+
+
+def _mend(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return _SURROGATE.sub("�", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else _mend(_as_float(value))
+    if isinstance(value, dict):
+        return {_mend(key): _mend(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_mend(inner) for inner in value]
+    return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
