@@ -1,4 +1,7 @@
-"""The bodies of Langfuse's ingestion events, as they come over the wire. Keys that are not named here are ignored."""
+"""The bodies of Langfuse's ingestion events, as they come over the wire. Keys that are not named here are ignored.
+
+A field of free JSON is a `msgspec.Raw`: empty where it is absent (msgspec does not decode into ``Raw | None``).
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,9 @@ class TraceBody(msgspec.Struct, rename="camel", kw_only=True):
     environment: str | None = None
     public: bool | None = None
     tags: list[str] | None = None
-    input: msgspec.Raw | None = None
-    output: msgspec.Raw | None = None
-    metadata: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw()
+    output: msgspec.Raw = msgspec.Raw()
+    metadata: msgspec.Raw = msgspec.Raw()
 
 
 class ObservationBody(msgspec.Struct, rename="camel", kw_only=True):
@@ -50,15 +53,15 @@ class ObservationBody(msgspec.Struct, rename="camel", kw_only=True):
     version: str | None = None
     environment: str | None = None
     model: str | None = None
-    model_parameters: msgspec.Raw | None = None
+    model_parameters: msgspec.Raw = msgspec.Raw()
     usage: dict[str, object] | None = None
     usage_details: dict[str, object] | None = None
     cost_details: dict[str, object] | None = None
     prompt_name: str | None = None
     prompt_version: int | None = None
-    input: msgspec.Raw | None = None
-    output: msgspec.Raw | None = None
-    metadata: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw()
+    output: msgspec.Raw = msgspec.Raw()
+    metadata: msgspec.Raw = msgspec.Raw()
 
 
 _trace = msgspec.json.Decoder(TraceBody).decode

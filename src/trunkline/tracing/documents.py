@@ -57,14 +57,14 @@ def checked(raw: bytes | msgspec.Raw) -> JSONBytes:
     return data
 
 
-def optional(raw: bytes | msgspec.Raw | None) -> JSONBytes | None:
+def optional(raw: bytes | msgspec.Raw) -> JSONBytes | None:
     """`checked`, with None for null and for the empty text, which say nothing."""
-    if raw is None or raw in (b"", b"null", b'""'):
+    if raw in (b"", b"null", b'""')):
         return None
     return checked(raw)
 
 
-def optional_object(raw: bytes | msgspec.Raw | None) -> JSONBytes | None:
+def optional_object(raw: bytes | msgspec.Raw) -> JSONBytes | None:
     """As `optional`, with None for empty objects and lists too. What is no object is put in one, as ``metadata``."""
     data = optional(raw)
     if data is None or data in (b"{}", b"[]"):

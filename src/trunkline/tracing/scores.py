@@ -41,7 +41,7 @@ class ScoreBody(msgspec.Struct, rename="camel", kw_only=True):
     queue_id: str | None = None
     environment: str | None = None
     timestamp: str | None = None
-    metadata: msgspec.Raw | None = None
+    metadata: msgspec.Raw = msgspec.Raw()
 
 
 _decode_body = msgspec.json.Decoder(ScoreBody).decode
