@@ -59,9 +59,10 @@ def checked(raw: bytes | msgspec.Raw) -> JSONBytes:
 
 def optional(raw: bytes | msgspec.Raw) -> JSONBytes | None:
     """`checked`, with None for null and for the empty text, which say nothing."""
-    if raw in (b"", b"null", b'""')):
+    data = bytes(raw)
+    if data in (b"", b"null", b'""'):
         return None
-    return checked(raw)
+    return checked(data)
 
 
 def optional_object(raw: bytes | msgspec.Raw) -> JSONBytes | None:
