@@ -29,7 +29,7 @@ async def check_access(connection: AnyConnection, handler: BaseRouteHandler) -> 
     if level == "public":
         return
     services: Services = connection.app.state["services"]
-    caller = services.auth.authenticate(_header(connection))
+    caller = services.auth.authenticate(authorization(connection))
     if caller.scores_only and level != "scorer":
         raise Forbidden("The public key alone may create scores and nothing else: send the secret key as well.")
     if not caller.can_write and level in {"writer", "scorer"}:
@@ -70,7 +70,7 @@ def _scorer(request: Request[object, object, State]) -> Caller:
     return _caller(request)
 
 
-def _header(connection: AnyConnection) -> bytes | None:
+def authorization(connection: AnyConnection) -> bytes | None:
     for name, value in connection.scope["headers"]:
         if name == b"authorization":
             return value

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trunkline import __version__
+from trunkline.api.access_log import AccessLog
 from trunkline.api.auth import Authenticator
 from trunkline.api.metrics import Metrics
 from trunkline.errors import Unavailable
@@ -29,6 +30,7 @@ class Services:
     prompts: PromptServer
     traces: TraceStore
     metrics: Metrics
+    access_log: AccessLog | None = None
     receive: ReceiveServer | None = None
     started_at: Micros = field(default_factory=now_micros)
     version: str = __version__

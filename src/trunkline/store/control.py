@@ -30,8 +30,8 @@ from trunkline.types import KeyKind, Micros, Project, Struct
 
 PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
-KEY_PART = re.compile(r"[!-9;-~]{8,200}")
-"""A given public or secret key: printable ASCII without the colon that parts them in a header."""
+KEY_PART = re.compile(r"[!-9;-~]{1,200}")
+"""A given public or secret key: printable ASCII without the colon that parts them in a header. Made ones are longer."""
 EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,250}")
 SESSION_S = 14 * 86_400
 """Seconds after which a sign-in ends."""
@@ -163,7 +163,7 @@ class ControlStore:
         public_key, secret_key = public_key or f"pk-tl-{uuid.uuid4()}", secret_key or f"sk-tl-{uuid.uuid4()}"
         for part in (public_key, secret_key):
             if not KEY_PART.fullmatch(part):
-                raise InvalidRequest("A given key has 8 to 200 printable ASCII characters without spaces or colons.")
+                raise InvalidRequest("A given key has 1 to 200 printable ASCII characters without spaces or colons.")
         key = ApiKey(
             id=uuid.uuid4().hex,
             project_id=project_id,

@@ -27,7 +27,7 @@ class PromptFilter(Struct, frozen=True, kw_only=True):
 
     @property
     def by_version(self) -> bool:
-        return not self.label is self.version is self.since is self.until is None
+        return any(given is not None for given in (self.label, self.version, self.since, self.until))
 
 
 class _Matching(Struct, frozen=True, kw_only=True):

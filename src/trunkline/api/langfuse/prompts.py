@@ -24,7 +24,8 @@ from trunkline.api.langfuse.shapes_prompts import read_create, read_new_labels
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest, NotFound
 from trunkline.prompts.names import validate_prompt_name
-from trunkline.types import Caller
+from trunkline.registry.registry import Registry
+from trunkline.types import Caller, PromptContent, Version
 
 PATH = "/api/public/v2/prompts"
 VERSION_PATH = re.compile(r"(.+)/versions/([^/]+)", re.DOTALL)
@@ -77,15 +78,15 @@ async def create_prompt(request: HTTPRequest, services: Services, writer: Caller
     """A new version: one commit. Labels that are given move to it in the same commit."""
     given = read_create(decode_json(await read_body(request, services.settings.max_body_bytes)))
     name, labels = validate_prompt_name(given.name), given.wanted_labels()
-    created = await asyncio.to_thread(
-        services.registry(writer.project_id).create_version,
-        name,
-        given.content(),
-        actor=writer.actor,
-        labels=labels,
-        message=given.commit_message,
-        tags=None if given.tags is None else tuple(given.tags),
-    )
+    registry = services.registry(writer.project_id)
+
+    def create() -> Version:
+        content = given.content(_newest(registry, name))
+        tags = None if given.tags is None else tuple(given.tags)
+        message = given.commit_message
+        return registry.create_version(name, content, actor=writer.actor, labels=labels, message=message, tags=tags)
+
+    created = await asyncio.to_thread(create)
     found = await services.prompts.fetch(writer.project_id, name, version=created.version, resolve=False)
     return Response(found.body, status_code=HTTPStatus.CREATED, media_type="application/json")
 
@@ -110,6 +111,12 @@ async def delete_prompt(request: HTTPRequest, services: Services, writer: Caller
     params.check()
     registry = services.registry(writer.project_id)
     await asyncio.to_thread(registry.delete, name, label=label, version=version, actor=writer.actor)
+
+
+def _newest(registry: Registry, name: str) -> PromptContent | None:
+    if name not in registry.snapshot.prompts:
+        return None
+    return registry.content(registry.snapshot.latest(name).version)
 
 
 def name_in_path(scope: HTTPScope) -> str:

@@ -16,7 +16,7 @@ from trunkline.api.langfuse.formats import Shape, iso
 from trunkline.errors import InvalidData
 from trunkline.prompts.names import validate_writable_label
 from trunkline.serving.entries import LATEST, PromptEntry
-from trunkline.types import JSON, Message, PromptContent, PromptType, Version
+from trunkline.types import JSON, Message, PromptContent, PromptType, TemplateEngine, Version
 
 PRODUCTION = "production"
 MAX_COMMIT_MESSAGE = 500
@@ -142,15 +142,20 @@ class CreatePrompt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     commit_message: str | None = None
     is_active: bool | None = None
     """An old way to say that the version is labelled `production`."""
+    template: TemplateEngine | None = None
+    """Not Langfuse's: which engine fills the variables in. Without it the engine stays what it was."""
 
-    def content(self) -> PromptContent:
+    def content(self, before: PromptContent | None) -> PromptContent:
+        """The new version's text. Engine and contract stay as they were `before`: an SDK has no words for them."""
         given = self.prompt
-        text = isinstance(given, str)
+        kept = before.template if before is not None else TemplateEngine.MUSTACHE
         return PromptContent(
-            type=PromptType.TEXT if text else PromptType.CHAT,
+            type=PromptType.TEXT if isinstance(given, str) else PromptType.CHAT,
             prompt=given if isinstance(given, str) else tuple(given),
+            template=self.template or kept,
             config={} if self.config is None else self.config,
             tags=tuple(self.tags or ()),
+            variables=before.variables if before is not None else {},
         )
 
     def wanted_labels(self) -> tuple[str, ...]:
@@ -183,8 +188,8 @@ def read_new_labels(body: JSON) -> tuple[str, ...]:
 def _faults(given: CreatePrompt) -> list[Issue]:
     issues: list[Issue] = []
     if given.commit_message is not None and len(given.commit_message) > MAX_COMMIT_MESSAGE:
-        message = f"expected at most {MAX_COMMIT_MESSAGE} characters"
-        issues.append({"code": "too_big", "path": ["commitMessage"], "message": message})
+        bound = f"expected at most {MAX_COMMIT_MESSAGE} characters"
+        issues.append({"code": "too_big", "path": ["commitMessage"], "message": bound})
     if isinstance(given.prompt, str):
         if given.type == "chat":
             issues.append(_wrong(["prompt"], "expected a list of messages for a prompt of type chat"))

@@ -1,0 +1,118 @@
+"""What the native API takes and gives; `--json` of a command prints the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from trunkline.errors import InvalidRequest
+from trunkline.types import Quantiles, Struct, VersionMetrics
+
+MAX_ARMS = 10
+
+
+class ArmBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: int
+    weight: int
+
+
+class PromotionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which version a label is to serve, or a `split` of several. `expected` is the version that it serves now."""
+
+    name: str
+    label: str
+    version: int | None = None
+    split: tuple[ArmBody, ...] | None = None
+    expected: int | None = None
+    message: str | None = None
+
+
+class RollbackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a label (`label`, and `leaving` the version that it is thought to serve) or of a text (`to` a version)."""
+
+    name: str
+    label: str | None = None
+    leaving: int | None = None
+    to: int | None = None
+
+    def check(self) -> None:
+        if (self.label is None) == (self.to is None):
+            raise InvalidRequest("Give `label` to roll a label back, or `to` for a new version with an old text.")
+        if self.leaving is not None and self.label is None:
+            raise InvalidRequest("`leaving` is the version that a label is expected to leave: give the `label` too.")
+
+
+class KeyBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    kind: str = "full"
+
+
+class MovedShape(msgspec.Struct, frozen=True, kw_only=True, rename={"from_version": "from", "to_version": "to"}):
+    """What a change of a label did; `to` is null where the label was removed, `from` where there was none."""
+
+    label: str
+    from_version: int | None
+    to_version: int | None
+    commit: str
+
+
+class VersionShape(Struct, frozen=True, kw_only=True):
+    """A version by its three names."""
+
+    name: str
+    version: int
+    commit: str
+    blob: str
+    author: str
+    message: str
+    created_at: str
+    labels: tuple[str, ...] = ()
+
+
+class Mean(Struct, frozen=True, kw_only=True):
+    mean: float | None
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    mean: float | None
+    sum: float
+
+
+class ScoreShape(Struct, frozen=True, kw_only=True):
+    count: int
+    mean: float | None
+    values: Mapping[str, int]
+
+
+class MetricsRow(Struct, frozen=True, kw_only=True):
+    """What one version did. `commit` and `blob` are null for a version that the registry does not know."""
+
+    version: int
+    commit: str | None
+    blob: str | None
+    labels: tuple[str, ...]
+    generations: int
+    latency_ms: Quantiles
+    input_tokens: Mean
+    output_tokens: Mean
+    cost_usd: Cost
+    scores: Mapping[str, ScoreShape]
+    trace_scores: Mapping[str, ScoreShape]
+    first_seen: str | None
+    last_seen: str | None
+
+
+NO_METRICS = VersionMetrics(
+    version=0,
+    generations=0,
+    latency_ms=Quantiles(p50=None, p95=None),
+    input_tokens_mean=None,
+    output_tokens_mean=None,
+    cost_mean=None,
+    cost_sum=0.0,
+    scores={},
+    trace_scores={},
+    first_seen=None,
+    last_seen=None,
+)
