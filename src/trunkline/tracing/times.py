@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from trunkline.errors import InvalidRequest
 from trunkline.types import Micros
@@ -36,6 +36,11 @@ def from_nanoseconds(nanoseconds: int) -> Micros:
     if not 0 <= micros <= LATEST:
         raise InvalidRequest(f"The time {nanoseconds} (nanoseconds) lies outside of the years 1970 to 9999.")
     return micros
+
+
+def format_time(micros: Micros) -> str:
+    """ISO 8601 with six decimals and ``Z``."""
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _parse_leniently(text: str) -> datetime:
