@@ -1,0 +1,305 @@
+"""One project's registry: its snapshot, its versions, and the verbs that change it.
+
+Reads of `snapshot` are plain attribute access and never wait. Everything that writes blocks: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from trunkline.errors import Conflict, InvalidRequest, NotFound, TrunklineError
+from trunkline.registry.advance import Advance, Advanced
+from trunkline.registry.cold import build_cold
+from trunkline.registry.entries import Entries
+from trunkline.registry.index import Index
+from trunkline.registry.log import LoggedCommit, commits_since, logged
+from trunkline.registry.operations import (
+    Change,
+    Edit,
+    Moved,
+    NewVersion,
+    OldText,
+    Operation,
+    Promote,
+    RemoveLabel,
+    SetLabels,
+)
+from trunkline.registry.policy import AllowAll, Policy
+from trunkline.registry.repository import HeadMoved, Repository
+from trunkline.registry.snapshot import EMPTY, Snapshot
+from trunkline.registry.sources import Files
+from trunkline.registry.tables import Served, Tables
+from trunkline.registry.trees import View
+from trunkline.types import Actor, Arm, Fault, LabelTarget, PromptContent, Struct, Version
+
+ATTEMPTS = 20
+MANY_COMMITS = 2_000
+
+
+class Commit(Struct, frozen=True, kw_only=True):
+    """What a `commit` came to. `changed` is False, and `sha` the head's, where the tree was already so."""
+
+    sha: str
+    head: str
+    changed: bool
+
+
+class Registry:
+    """One project's prompts. `open_registry` makes it."""
+
+    def __init__(self, repository: Repository, project_id: str, tables: Tables, policy: Policy) -> None:
+        self.project_id = project_id
+        self.path = repository.path
+        self.repository = repository
+        self.policy = policy
+        self.entries = Entries(repository, tables.entries)
+        self.files = Files(repository)
+        self.index = Index(tables.versions, project_id)
+        self.snapshot: Snapshot = EMPTY
+        self.rewritten_to = ""
+        """The branch's tip that is not followed, because the head served is not in its history."""
+        self.unsaved: TrunklineError | None = None
+        """Why the tables lag, for health."""
+        self._served = tables.served
+        self._followed: Snapshot = EMPTY
+        self._lock = threading.RLock()
+
+    # --- following the branch ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Loads the saved snapshot, or builds it from the whole history; then follows the branch."""
+        with self._lock:
+            saved = self.index.load()
+            if saved is None and self.repository.head():
+                with self.repository.lock("index.lock"):  # one process does the work, the others load it
+                    saved = self.index.load() or self._build_cold()
+            if saved is not None:
+                self._swap(saved)
+            self.refresh()
+
+    def _build_cold(self) -> Snapshot:
+        advanced = build_cold(self.repository, self.entries, self.files, self.index)
+        self.index.add(advanced)
+        self._save(advanced.snapshot)
+        return advanced.snapshot
+
+    def refresh(self) -> bool:
+        """Follows the branch to its tip; True where another snapshot is served now. Cheap when nothing moved."""
+        head = self.repository.head()
+        if head == self.snapshot.head and not self.rewritten_to:
+            return False
+        with self._lock:
+            return self._follow(self.repository.head())
+
+    def _follow(self, head: str) -> bool:
+        base = self._followed
+        if head == base.head:
+            return self._back_in_history()
+        if head == self.rewritten_to:
+            return False
+        commits = commits_since(self.repository, base.head, head) if head else None
+        if commits is None:
+            return self._note_rewritten(head)
+        self._take(self.advance(base, commits))
+        return True
+
+    def advance(self, base: Snapshot, commits: Sequence[LoggedCommit]) -> Advanced:
+        """The snapshot after these commits, served by nobody yet."""
+        return Advance(base, commits, past=self.index, entries=self.entries, files=self.files).run()
+
+    def _take(self, advanced: Advanced) -> None:
+        self.index.add(advanced)
+        self._swap(advanced.snapshot)
+        self._save(advanced.snapshot)
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        self._followed = snapshot
+        self.rewritten_to = ""
+        self.snapshot = snapshot
+
+    def _save(self, snapshot: Snapshot) -> None:
+        try:
+            self.index.save(snapshot)
+            held = tuple(f"{entry}: {state.held}" for entry, state in snapshot.held().items())
+            self._served.append(self.project_id, Served(head=snapshot.head, since=_now(), held=held))
+            self.unsaved = None
+        except TrunklineError as error:  # served all the same; kept in memory and written with the next head
+            self.unsaved = error
+
+    def _back_in_history(self) -> bool:
+        if not self.rewritten_to:
+            return False
+        self._swap(self._followed)
+        return True
+
+    def _note_rewritten(self, head: str) -> bool:
+        """The branch was moved to where the head served is not in its first-parent history: reported, not followed."""
+        base = self._followed
+        self.repository.keep(base.head, base.head)
+        self.rewritten_to = head
+        mend = f"git --git-dir={self.path} update-ref {self.repository.branch_ref} {base.head}"
+        fault = Fault(
+            path=self.repository.branch_ref,
+            message=f"History was rewritten: the branch is at {head or 'no commit'}, and {base.head}, which is still"
+            f" served, is not in its first-parent history. To go back: {mend}",
+            code="rewritten-history",
+        )
+        self.snapshot = msgspec.structs.replace(base, faults=(fault, *base.faults))
+        return True
+
+    # --- the two verbs of Git ----------------------------------------------------------------------------------------
+
+    def view(self, ref: str = "HEAD") -> View:
+        """The files of the head that is served, or of a commit. Raises NotFound."""
+        head = self.snapshot.head if ref == "HEAD" else ref
+        try:
+            return View(self.repository, head)
+        except (KeyError, ValueError):
+            raise NotFound(f"There is no commit {ref}.") from None
+
+    def commit(self, change: Change, *, actor: Actor, message: str = "", expected_head: str | None = None) -> Commit:
+        """Runs `change` on the head's tree and makes the result the new head, on disk when it returns.
+
+        With `expected_head` a head that moved is a Conflict; without, the change is run again on the newer head, a
+        bounded number of times. Raises InvalidRequest where something good would be served no more, and what the
+        policy and the change raise; nothing is changed then.
+        """
+        for _ in range(ATTEMPTS):
+            with self.repository.lock(), self._lock:
+                try:
+                    return self._commit(change, actor, message, expected_head)
+                except HeadMoved:  # a git push came between, which does not queue at our lock
+                    continue
+        raise Conflict("The branch moves faster than this change can be made. Repeat it.")
+
+    def _commit(self, change: Change, actor: Actor, message: str, expected_head: str | None) -> Commit:
+        self._follow(self.repository.head())
+        if self.rewritten_to:
+            raise Conflict(self.snapshot.faults[0].message)
+        base = self._followed
+        if expected_head is not None and expected_head != base.head:
+            raise Conflict(f"The head is {base.head or 'empty'} by now, not {expected_head}. Look again, then repeat.")
+        edit = Edit(self.repository, base)
+        told = change(edit) or message
+        if not edit.edits:
+            return Commit(sha=base.head, head=base.head, changed=False)
+        sha = self.repository.write_commit(edit.write_tree(), base.head, actor, told, int(time.time()))
+        made = logged(self.repository, sha)
+        advanced = self.advance(base, [made])
+        _refuse_faults(base, advanced.snapshot, change)
+        self.policy.judge(actor, edit.before, View(self.repository, sha), made.changes)
+        self.repository.move_head(base.head, sha)
+        self._take(advanced)
+        return Commit(sha=sha, head=sha, changed=True)
+
+    # --- prompts and labels ------------------------------------------------------------------------------------------
+
+    def create_version(
+        self,
+        name: str,
+        content: PromptContent,
+        *,
+        actor: Actor,
+        labels: Sequence[str] = (),
+        message: str | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> Version:
+        """The next version of a prompt, and its labels, in one commit. `tags` None: those of the newest version.
+
+        Raises InvalidRequest for a faulty prompt, another type or a reference to nothing, Conflict for a twin's name.
+        """
+        operation = NewVersion(name, content, labels, tags, message)
+        self.commit(operation, actor=actor)
+        return self.version(operation.name, operation.number)
+
+    def set_labels(self, name: str, version: int, labels: Sequence[str], *, actor: Actor) -> Version:
+        """Moves labels to a version; those that it has stay."""
+        self.commit(SetLabels(name, version, labels, self.version), actor=actor)
+        return self.version(name, version)
+
+    def promote(
+        self,
+        name: str,
+        label: str,
+        *,
+        actor: Actor,
+        version: int | None = None,
+        split: LabelTarget | None = None,
+        expected: int | None = None,
+        message: str | None = None,
+    ) -> Moved:
+        """Moves a label to a version, or to a split. Conflict unless the label is on `expected` (0: not set)."""
+        if (version is None) == (split is None):
+            raise InvalidRequest("Give either a version or a split.")
+        arms = split.arms if split is not None else [Arm(version=version or 0)]
+        operation = Promote(name, label, arms, self.version, expected, message)
+        done = self.commit(operation, actor=actor)
+        return _moved(operation.name, operation.label, operation.came_from, operation.target, done)
+
+    def remove_label(self, name: str, label: str, *, actor: Actor, expected: int | None = None) -> Moved:
+        """Takes a label away. Raises NotFound, and Conflict where it is on another version or others refer to it."""
+        operation = RemoveLabel(name, label, expected)
+        done = self.commit(operation, actor=actor)
+        return _moved(name, operation.label, operation.came_from, None, done)
+
+    def rollback_text(self, name: str, *, to: int, actor: Actor) -> Version:
+        """A new version with an old version's blob."""
+        operation = OldText(name, to, self.version)
+        self.commit(operation, actor=actor)
+        return self.version(name, operation.number)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def version(self, name: str, number: int) -> Version:
+        """Raises NotFound for a version that does not exist or is deleted, and for a prompt that is."""
+        state = self._followed.prompts.get(name)
+        made = self.index.made(name, number) if state else None
+        if made is None or number in self._followed.records[name].deleted:
+            raise NotFound(f"Prompt not found: '{name}' with version {number}")
+        return made.version
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """Newest first, without deleted ones. Raises NotFound."""
+        self._followed.prompt(name)
+        deleted = self._followed.records[name].deleted
+        return tuple(made.version for made in self.index.made_all(name) if made.version.version not in deleted)
+
+    def content(self, version: Version) -> PromptContent:
+        """The parsed file. Raises NotFound, with the reason, for a version that is not valid."""
+        parsed = self.entries.get(version.blob)
+        if parsed.content is None:
+            raise NotFound(
+                f"Version {version.version} of '{version.name}' is not valid (line {parsed.line}: {parsed.problem}),"
+                " so it cannot be served."
+            )
+        return parsed.content
+
+
+def open_registry(path: Path, project_id: str, tables: Tables, policy: Policy | None = None) -> Registry:
+    """Opens a project's repository and builds what it serves."""
+    registry = Registry(Repository(path), project_id, tables, policy or AllowAll())
+    registry.start()
+    return registry
+
+
+def _refuse_faults(base: Snapshot, after: Snapshot, change: Change) -> None:
+    """Raises InvalidRequest where the commit would hold something that is served, unless it was held before."""
+    if isinstance(change, Operation):
+        change.verify(after)
+    known = set(base.faults)
+    new = [fault for fault in after.faults if fault not in known]
+    if new:
+        raise InvalidRequest(f"This would break {new[0].path}: {new[0].message}")
+
+
+def _moved(name: str, label: str, came_from: int | None, to: int | None, done: Commit) -> Moved:
+    return Moved(name=name, label=label, from_version=came_from, to_version=to, commit=done.sha, changed=done.changed)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
