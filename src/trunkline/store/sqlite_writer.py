@@ -1,0 +1,192 @@
+"""The one thread of a process that writes to a SQLite file, with group commit.
+
+Writes that wait while a transaction is on its way to the disk go into the next one together: they are merged as one,
+committed once, synced once, and only then does each caller go on. Where a group fails because of what it holds, each
+of its writes is tried by itself, so that a bad one does not spoil the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+import structlog
+
+from trunkline.errors import InvalidRequest, TrunklineError, Unavailable
+from trunkline.store.sqlite_merge import Merger, Plan
+from trunkline.store.sqlite_schema import open_connection, transaction, translate
+from trunkline.store.traces import Pricer
+from trunkline.types import Change
+
+log = structlog.get_logger()
+
+GROUP_CHANGES = 2000
+"""Changes in one transaction, unless one write alone has more."""
+
+Action = Callable[[Merger], int]
+"""Something else to do in a transaction, such as a deletion; gives a count."""
+
+_BAD_VALUES = (
+    apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError, OverflowError, TypeError, ValueError, RecursionError,
+)  # fmt: skip
+_DAMAGE = "The store cannot hold what was sent: {}."
+
+
+class Job:
+    """One call that waits for its transaction."""
+
+    __slots__ = ("action", "changes", "error", "future", "loop", "project_id", "result", "size")
+
+    def __init__(
+        self, project_id: str, changes: Sequence[Change] = (), *, size: int = 0, action: Action | None = None
+    ) -> None:
+        self.project_id, self.changes, self.size, self.action = project_id, changes, size, action
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[int] = self.loop.create_future()
+        self.result = 0
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Runs in the caller's loop, after the commit."""
+        if self.future.done():  # the caller went away
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class Writer:
+    """Owns the writing connection. `submit` may be called from any thread that runs an event loop."""
+
+    def __init__(self, path: Path, pricer: Pricer | None, *, busy_ms: int, most_bytes: int) -> None:
+        self._path, self._pricer, self._busy_ms = path, pricer, busy_ms
+        self._most_bytes = most_bytes
+        self._waiting: deque[Job] = deque()
+        self._waiting_bytes = 0
+        self._closing = False
+        self._changed = threading.Condition()
+        self._connection = open_connection(path, busy_ms=busy_ms)
+        self._merger = Merger(self._connection, pricer)
+        self._thread = threading.Thread(target=self._work, name=f"write {path.name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Raises Unavailable where too much waits already: the client shall slow down."""
+        with self._changed:
+            if self._closing:
+                raise Unavailable("The trace store is closing: try again.", retry_after=2)
+            if self._waiting and self._waiting_bytes + job.size > self._most_bytes:
+                raise Unavailable("More traces come in than the disk takes: try again.", retry_after=1)
+            self._waiting.append(job)
+            self._waiting_bytes += job.size
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Writes what waits, then ends. Blocks."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            group = self._take()
+            if not group:
+                self._connection.close()
+                return
+            try:
+                self._commit(group)
+            except Exception as error:  # noqa: BLE001 (the edge of the thread: it must go on, callers are told)
+                self._fail(group, error)
+            _settle(group)
+
+    def _take(self) -> list[Job]:
+        """Waits for jobs and takes those that go into one transaction; none when all is done and closed."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            group: list[Job] = []
+            changes = 0
+            while self._waiting and (not group or changes + len(self._waiting[0].changes) <= GROUP_CHANGES):
+                job = self._waiting.popleft()
+                self._waiting_bytes -= job.size
+                changes += len(job.changes)
+                group.append(job)
+            return group
+
+    def _commit(self, group: Sequence[Job]) -> None:
+        try:
+            plans = self._plans(group)
+            with transaction(self._connection):
+                self._merger.begin()
+                for plan in plans:
+                    self._merger.apply(plan)
+                for job in group:
+                    if job.action is not None:
+                        job.result = job.action(self._merger)
+                self._merger.flush()
+        except _BAD_VALUES:
+            self._merger.names.forget()
+            self._commit_each(group)
+
+    def _plans(self, group: Sequence[Job]) -> list[Plan]:
+        """One plan for each project of the group, its texts packed while other writers may hold the lock."""
+        by_project: dict[str, list[Change]] = {}
+        for job in group:
+            if job.changes:
+                by_project.setdefault(job.project_id, []).extend(job.changes)
+        plans = [Plan(project_id, changes) for project_id, changes in by_project.items()]
+        for plan in plans:
+            plan.pack(self._merger.texts)
+        return plans
+
+    def _commit_each(self, group: Sequence[Job]) -> None:
+        with transaction(self._connection):
+            for job in group:
+                self._connection.execute("SAVEPOINT one")
+                try:
+                    self._apply(job)
+                except _BAD_VALUES as error:
+                    self._connection.execute("ROLLBACK TO one")
+                    self._merger.names.forget()
+                    log.warning("trace_store.write_refused", project=job.project_id, error=repr(error))
+                    job.error = error if isinstance(error, TrunklineError) else InvalidRequest(_DAMAGE.format(error))
+                self._connection.execute("RELEASE one")
+
+    def _apply(self, job: Job) -> None:
+        self._merger.begin()
+        for plan in self._plans([job]):
+            self._merger.apply(plan)
+        if job.action is not None:
+            job.result = job.action(self._merger)
+        self._merger.flush()
+
+    def _fail(self, group: Sequence[Job], error: Exception) -> None:
+        self._merger.names.forget()
+        meant = translate(error, self._path)
+        if meant is None:
+            log.error("trace_store.write_failed", exc_info=error)
+        for job in group:
+            job.error = meant or error
+
+
+def _settle(group: Sequence[Job]) -> None:
+    """Wakes the callers, each loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in group:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle_all, jobs)
+        except RuntimeError:  # its loop is closed: nobody waits any more
+            log.debug("trace_store.caller_gone", jobs=len(jobs))
+
+
+def _settle_all(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.settle()
