@@ -11,7 +11,7 @@ import msgspec
 
 from trunkline.tracing.dialects import read_foreign, type_of
 from trunkline.tracing.documents import encoded
-from trunkline.tracing.langfuse import KEYS, PREFIX, has_generation_keys, read_langfuse, read_metadata
+from trunkline.tracing.langfuse import PREFIX, has_details, read_langfuse, read_rarer
 from trunkline.tracing.reading import Reading, text_of
 from trunkline.tracing.spans import ExportRequest, Span, SpanGroup
 from trunkline.tracing.texts import DEFAULT_ENVIRONMENT, clean_or_none, environment_of
@@ -33,6 +33,7 @@ STANDS_IN = Rank.CREATE - 1
 
 _SDK = "langfuse-sdk"
 _DEPLOYMENTS = ("deployment.environment.name", "deployment.environment")
+_NOTHING: dict[str, object] = {}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -81,21 +82,20 @@ def changes_of(request: ExportRequest, *, now: Micros) -> list[Change]:
 
 def _read(reading: Reading, source: _Source) -> dict[str, object]:
     """Fills the reading; returns the attributes that nobody understood."""
-    read_langfuse(reading)
+    unknown = read_langfuse(reading)
     attributes = reading.attributes
     if reading.type is None:
         reading.type = type_of(reading)
-    elif source.calls_generations_spans and reading.type is ObservationType.SPAN and has_generation_keys(attributes):
+    elif source.calls_generations_spans and reading.type is ObservationType.SPAN and has_details(attributes):
         reading.type = ObservationType.GENERATION
-    if attributes.keys() <= KEYS:
-        return {}
-    rest = attributes.keys() - KEYS
-    read_metadata(reading, sorted(rest), is_encoded=source.encodes_metadata)
-    if not all(key.startswith(PREFIX) for key in rest):
+    if not unknown:
+        return _NOTHING
+    unknown.sort()
+    read_rarer(reading, unknown, is_encoded=source.encodes_metadata)
+    if not all(key.startswith(PREFIX) for key in unknown):
         read_foreign(reading)
-    if reading.used:
-        rest -= reading.used
-    return {key: attributes[key] for key in sorted(rest)}
+    used = reading.used or ()
+    return {key: attributes[key] for key in unknown if key not in used}
 
 
 def _observation(reading: Reading, source: _Source, stamp: Stamp, leftover: dict[str, object]) -> ObservationChange:
@@ -124,7 +124,7 @@ def _observation(reading: Reading, source: _Source, stamp: Stamp, leftover: dict
         input=reading.input,
         output=reading.output,
         metadata=_metadata(reading, source, leftover),
-        is_root=True if reading.is_logical_root and span.parent_id else None,
+        is_root=True if span.parent_id and (reading.as_root or reading.is_app_root) else None,
     )
 
 
@@ -182,7 +182,7 @@ def _add_trace(
         _trace_metadata(reading, source, is_root=is_root),
     )
     traces.add(reading.span.trace_id, stamp, observation.environment or DEFAULT_ENVIRONMENT, said)
-    if reading.is_logical_root and not is_root:
+    if observation.is_root:
         stand_in = (observation.name, *SAYS_NOTHING[1:7], reading.input, reading.output, None)
         traces.stand_in(reading.span.trace_id, Stamp(STANDS_IN, stamp.time, stamp.index), stand_in)
 

@@ -5,6 +5,8 @@ are an AnyValue that was not parsed: a KeyValue message and a map entry look the
 text, which costs one slice and one decode; the rest goes through the published AnyValue class. That saves two wrapper
 objects an attribute, which is most of what decoding costs (see tests/benchmarks/bench_tracing.py).
 
+A time is a ``fixed64`` of nanoseconds and so ends in the year 2554: whatever comes can be written as ISO 8601.
+
 Source: https://github.com/open-telemetry/opentelemetry-proto (trace.proto, common.proto, resource.proto).
 """
 
@@ -20,7 +22,6 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from trunkline.errors import InvalidRequest
 from trunkline.tracing.documents import MAX_DEPTH, TOO_DEEP
 from trunkline.tracing.spans import Attributes, ExportRequest, Scope, Span, SpanEvent, SpanGroup, SpanLink
-from trunkline.tracing.times import from_nanoseconds
 from trunkline.types import JSON
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -28,6 +29,8 @@ _PACKAGE = "trunkline.tracing.otlp"
 _NOT_FAILED = frozenset({b"", b"\x18\x00", b"\x18\x01"})
 """A status that is absent, unset or OK, without a message."""
 _FAILED = 2
+_NO_TRACE = bytes(16)
+_NO_SPAN = bytes(8)
 
 _MESSAGES: dict[str, tuple[tuple[int, str, Any, bool, str], ...]] = {
     "Status": ((2, "message", _Field.TYPE_STRING, False, ""), (3, "code", _Field.TYPE_INT32, False, "")),
@@ -130,7 +133,7 @@ def _span(span: Any) -> Span:
             f"The span {span.name[:80]!r} has ids of {len(trace_id)} (trace), {len(span_id)} (span) and "
             f"{len(parent_id)} (parent) bytes; they must have 16, 8, and 8 or 0."
         )
-    if not any(trace_id) or not any(span_id):
+    if trace_id == _NO_TRACE or span_id == _NO_SPAN:
         raise InvalidRequest(f"The span {span.name[:80]!r} has an id of zeros only.")
     status: bytes = span.status
     failed, message = (False, "") if status in _NOT_FAILED else _read_status(status)
@@ -141,8 +144,8 @@ def _span(span: Any) -> Span:
         span_id.hex(),
         parent_id.hex() if parent_id else None,
         span.name,
-        from_nanoseconds(span.start_time_unix_nano),
-        from_nanoseconds(span.end_time_unix_nano),
+        span.start_time_unix_nano // 1000,
+        span.end_time_unix_nano // 1000,
         {key: _value(raw[key]) for key in raw},
         failed,
         message,
@@ -157,7 +160,7 @@ def _read_status(status: bytes) -> tuple[bool, str]:
 
 
 def _event(event: Any) -> SpanEvent:
-    return SpanEvent(event.name, from_nanoseconds(event.time_unix_nano), _attributes(event.attributes))
+    return SpanEvent(event.name, event.time_unix_nano // 1000, _attributes(event.attributes))
 
 
 def _link(link: Any) -> SpanLink:

@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 _SCALARS = (str, int, float, bool, type(None))
 
 
-class Reading(msgspec.Struct):
+class Reading(msgspec.Struct, gc=False):
     """The fields of one span, filled by one dialect after the other: what is set is not overwritten.
 
     `used` are the attributes that became a field; what is neither used nor known goes to ``metadata.attributes``.
@@ -44,7 +44,8 @@ class Reading(msgspec.Struct):
     version: str | None = None
     environment: str | None = None
     metadata: dict[str, msgspec.Raw] | None = None
-    is_logical_root: bool = False
+    as_root: bool | None = None
+    is_app_root: bool | None = None
     trace_name: str | None = None
     trace_input: JSONBytes | None = None
     trace_output: JSONBytes | None = None
@@ -107,9 +108,9 @@ def read_dialect(dialect: Dialect, reading: Reading) -> None:
 
 def text_of(value: JSON) -> str | None:
     """A short text; what is no text is written as JSON. None for nothing."""
-    if value is None or value == "":
-        return None
-    return clean(value if isinstance(value, str) else encoded(value).decode()) or None
+    if isinstance(value, str):
+        return (value if "\0" not in value else clean(value)) or None
+    return None if value is None else clean(encoded(value).decode())
 
 
 def id_of(value: JSON) -> str | None:

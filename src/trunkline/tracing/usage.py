@@ -74,6 +74,8 @@ def with_total(units: dict[str, int]) -> Mapping[str, int] | None:
 
 def _is_openai(usage: Mapping[str, JSON], sides: tuple[str, str]) -> bool:
     """Strict: all three counts, their details or nothing, and no other key."""
+    if "total_tokens" not in usage:
+        return False
     needed = {f"{sides[0]}_tokens", f"{sides[1]}_tokens", "total_tokens"}
     allowed = needed | {f"{side}_tokens_details" for side in sides}
     return needed <= usage.keys() <= allowed and all(usage[key] is not None for key in needed)
