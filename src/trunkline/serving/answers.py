@@ -16,7 +16,7 @@ import msgspec
 from trunkline.errors import InvalidRequest, NotFound
 from trunkline.prompts.names import validate_prompt_name
 from trunkline.registry.registry import Registry
-from trunkline.registry.snapshot import PromptState, ServedArm, resolve_version
+from trunkline.registry.snapshot import PromptState, ServedArm
 from trunkline.serving.bounded import Bounded
 from trunkline.serving.bundle import encode_bundle
 from trunkline.serving.cache import SharedCache
@@ -24,14 +24,12 @@ from trunkline.serving.compiling import Compiler, CompileRequest
 from trunkline.serving.entries import Encoder, NativePrompt, PromptEntry, labels_of
 from trunkline.serving.fetches import FetchCounts
 from trunkline.serving.memo import Answer, Memo, etag_of
-from trunkline.serving.resolve import Resolver
+from trunkline.serving.resolve import DEFAULT_LABEL, Resolver, numbered
 from trunkline.serving.split import choose
 from trunkline.types import PromptContent
 
 __all__ = ["Answer", "CompileRequest", "Memo", "PromptServer"]
 
-DEFAULT_LABEL = "production"
-"""What a fetch without a selector means, as upstream has it."""
 KEPT_ENTRIES, KEPT_BYTES = 50_000, 64 * 2**20
 MOST_BUNDLES = 16
 
@@ -93,7 +91,7 @@ class PromptServer:
         memo = self.memo(project_id)
         answer = memo.answers.get((name, None, version, resolve)) if version is not None and label is None else None
         if answer is None:
-            label, arms = _select(memo, name, label, version)
+            label, arms = _select(memo, name, label, version, resolve=resolve)
             arm = choose(arms, sticky, name=name, label=label or "")
             selected = (name, label, arm.version.version, resolve)
             answer = memo.answers.get(selected)
@@ -183,7 +181,9 @@ class PromptServer:
         return None if self.shared is None else self.shared.deadline()
 
 
-def _select(memo: Memo, name: str, label: str | None, version: int | None) -> tuple[str | None, tuple[ServedArm, ...]]:
+def _select(
+    memo: Memo, name: str, label: str | None, version: int | None, *, resolve: bool = True
+) -> tuple[str | None, tuple[ServedArm, ...]]:
     """The label that was asked for (None: by number) and the arms that it serves. Raises NotFound, InvalidRequest."""
     if version is not None and label is not None:
         raise InvalidRequest("Give a label or a version, not both.")
@@ -193,7 +193,9 @@ def _select(memo: Memo, name: str, label: str | None, version: int | None) -> tu
     if version is not None:
         if state is None or version not in state.versions:
             raise NotFound(f"Prompt not found: '{name}' with version {version}")
-        return None, (resolve_version(memo.registry, name, version),)
+        if not resolve:
+            return None, (ServedArm(version=memo.registry.version(name, version)),)
+        return None, (numbered(memo.registry, memo.snapshot, name, version),)
     label = label if label is not None else DEFAULT_LABEL
     served = memo.snapshot.label(name, label)
     if served is None or not served.arms:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import structlog
 
-from trunkline.registry.tables import FetchCount, FetchTable
 from trunkline.serving.memo import Answer
 
 log = structlog.get_logger(__name__)
@@ -20,10 +19,10 @@ Counted = tuple[str, str, int, str, str]
 
 
 class FetchCounts:
-    """Counts what is handed out and adds it to `table` (None: nowhere), in a thread, for a table may block."""
+    """Counts what is handed out. `write` adds counts to a table; it may block, so it runs in a thread."""
 
-    def __init__(self, table: FetchTable | None = None) -> None:
-        self._table = table
+    def __init__(self, write: Callable[[Mapping[Counted, int]], None] | None = None) -> None:
+        self._write = write
         self._pending: dict[tuple[Answer, str], int] = {}
         self._carried: dict[Counted, int] = {}
 
@@ -44,12 +43,10 @@ class FetchCounts:
     async def flush(self) -> None:
         """Writes what is pending. What cannot be written waits for the next time."""
         counts = self.take()
-        if not counts or self._table is None:
+        if not counts or self._write is None:
             return
-        hour = int(time.time()) // 3600
-        rows = [FetchCount(*counted, hour=hour, count=number) for counted, number in counts.items()]
         try:
-            await asyncio.to_thread(self._table.add, rows)
+            await asyncio.to_thread(self._write, counts)
         except Exception as error:  # noqa: BLE001 - the edge of a background task: counting goes on when a disk is full
             log.warning("fetch_counts_not_written", error=str(error), entries=len(counts))
             if len(counts) <= MOST_CARRIED:

@@ -12,12 +12,17 @@ from typing import Protocol
 
 import msgspec
 
+from trunkline.errors import NotFound
 from trunkline.prompts import references
-from trunkline.registry.snapshot import ServedArm, Use
+from trunkline.registry.assemble import heaviest
+from trunkline.registry.registry import Registry
+from trunkline.registry.snapshot import ServedArm, Snapshot, Use
 from trunkline.serving.bounded import Bounded
 from trunkline.serving.cache import SharedCache
 from trunkline.types import PromptContent, Reference, Version
 
+DEFAULT_LABEL = "production"
+"""What a fetch without a selector means, as upstream has it."""
 KEPT_ENTRIES, KEPT_BYTES = 20_000, 32 * 2**20
 
 
@@ -92,6 +97,35 @@ def fill(contents: Contents, arm: ServedArm) -> PromptContent:
         return None if version is None else references.Found(version=version, content=contents.content(version))
 
     return references.resolve(arm.version, content, look_up).content
+
+
+def numbered(registry: Registry, snapshot: Snapshot, name: str, number: int) -> ServedArm:
+    """A version by its number, with what its references stand for in this snapshot.
+
+    Raises NotFound for a version that is not there or not valid, InvalidRequest for a reference to nothing.
+    """
+    version = registry.version(name, number)
+    content = registry.content(version)
+    if not references.references_of(content):
+        return ServedArm(version=version)
+
+    def look_up(reference: Reference) -> references.Found | None:
+        try:
+            used = _referred(registry, snapshot, reference)
+            return None if used is None else references.Found(version=used, content=registry.content(used))
+        except NotFound:
+            return None
+
+    found = references.resolve(version, content, look_up).uses
+    uses = tuple(Use(holder=holder, reference=reference, version=used) for holder, reference, used in found)
+    return ServedArm(version=version, uses=uses)
+
+
+def _referred(registry: Registry, snapshot: Snapshot, reference: Reference) -> Version | None:
+    if reference.version is not None:
+        return registry.version(reference.name, reference.version)
+    served = snapshot.label(reference.name, reference.label or DEFAULT_LABEL)
+    return heaviest(served.arms).version if served is not None and served.arms else None
 
 
 def _part(use: Use) -> tuple[str, str, str | None, int | None, str]:
