@@ -37,6 +37,10 @@ TYPE_RULES: tuple[Callable[[Reading], ObservationType | None], ...] = (
 
 FRAMEWORKS = Dialect(
     name="frameworks",
+    heads=frozenset(
+        ("logfire", "model", "model_config", "prompt", "all_messages_events", "mlflow", "traceloop", "input", "output")
+    )
+    | {"pydantic_ai", "final_result", "tool_arguments", "tool_response", "gcp", "lk"},
     fields={"name": ("logfire.msg",), "model": ("model",), "parameters": ("model_config",)},
     texts=(
         (("prompt",), ("all_messages_events",)),
@@ -64,5 +68,7 @@ def type_of(reading: Reading) -> ObservationType:
 
 def read_foreign(reading: Reading) -> None:
     """Fills what Langfuse's own attributes left open. The type must be known: usage counts on some types only."""
+    heads = {key.partition(".")[0] for key in reading.attributes}
     for dialect in DIALECTS:
-        read_dialect(dialect, reading)
+        if not heads.isdisjoint(dialect.heads):
+            read_dialect(dialect, reading)

@@ -52,7 +52,7 @@ def checked(raw: bytes | msgspec.Raw) -> JSONBytes:
         return _encode(mended(data))
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+    if _may_be_deep(data) and is_deeper(value, MAX_DEPTH):
         raise InvalidRequest(TOO_DEEP)
     return data
 
@@ -84,10 +84,16 @@ def from_attribute(text: str) -> JSONBytes:
 
 
 def encoded(value: JSON) -> JSONBytes:
-    """Encodes what was decoded elsewhere. Raises InvalidRequest where it is too deep."""
-    if is_deeper(value, MAX_DEPTH):
+    """Encodes what was decoded elsewhere (``NaN`` becomes null). Raises InvalidRequest where it is too deep."""
+    try:
+        data = _encode(value)
+    except RecursionError:
+        raise InvalidRequest(TOO_DEEP) from None
+    except UnicodeEncodeError:
+        data = _encode(_mend(value))
+    if _may_be_deep(data) and is_deeper(value, MAX_DEPTH):
         raise InvalidRequest(TOO_DEEP)
-    return _encode(_mend(value))
+    return data
 
 
 def mended(data: bytes) -> JSON:
@@ -105,6 +111,10 @@ def mended(data: bytes) -> JSON:
     return _mend(value)
 
 
+def _may_be_deep(data: bytes) -> bool:
+    return len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH
+
+
 def is_deeper(value: JSON, levels: int) -> bool:
     """Whether lists and objects are nested more than `levels` deep."""
     if isinstance(value, dict):
@@ -119,19 +129,8 @@ def _mend(value: JSON) -> JSON:
         return _SURROGATE.sub("�", value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**64 else _mend(_as_float(value))
     if isinstance(value, dict):
         return {_mend(key): _mend(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_mend(inner) for inner in value]
     return value
-
-
-def _as_float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from trunkline.tracing.documents import encoded
 from trunkline.tracing.nesting import nested
-from trunkline.tracing.reading import Dialect, Reading, number_of, parameters_of
+from trunkline.tracing.reading import Dialect, Reading, parameters_of
 from trunkline.tracing.spans import SpanEvent
-from trunkline.tracing.token_counts import COUNTED_TYPES, read_counts, take_out
+from trunkline.tracing.token_counts import COUNTED_TYPES, cost_from, read_counts, take_out
 from trunkline.types import JSON, ObservationType
 
 _OPERATIONS = {
@@ -48,8 +48,8 @@ def _read(reading: Reading) -> None:
         return
     if reading.usage is None:
         reading.usage = take_out(read_counts(reading, _USAGE, besides=("cost",)))
-    cost = number_of(reading.attributes.get("gen_ai.usage.cost"))
-    if reading.cost is None and cost is not None and cost >= 0:
+    cost = cost_from(reading.attributes.get("gen_ai.usage.cost"))
+    if reading.cost is None and cost is not None:
         reading.use("gen_ai.usage.cost")
         reading.cost = {"total": cost}
 
@@ -84,6 +84,7 @@ def _contents(events: Sequence[SpanEvent], name: str) -> list[JSON]:
 
 DIALECT = Dialect(
     name="gen_ai",
+    heads=frozenset({"gen_ai"}),
     fields={
         "name": ("gen_ai.tool.name",),
         "model": ("gen_ai.response.model", "ai.model.id", "gen_ai.request.model"),

@@ -9,8 +9,8 @@ import msgspec
 
 from trunkline.tracing.documents import encoded
 from trunkline.tracing.nesting import nested
-from trunkline.tracing.reading import Dialect, Reading, number_of, parameters_of, parsed_json
-from trunkline.tracing.token_counts import COUNTED_TYPES, read_counts, take_out
+from trunkline.tracing.reading import Dialect, Reading, parameters_of, parsed_json
+from trunkline.tracing.token_counts import COUNTED_TYPES, cost_from, read_counts, take_out
 from trunkline.types import ObservationType
 
 _KINDS = {
@@ -53,8 +53,8 @@ def _read(reading: Reading) -> None:
 
 
 def _read_cost(reading: Reading) -> None:
-    costs = {kind: number_of(reading.attributes.get(key)) for kind, key in _COSTS.items()}
-    given = {kind: cost for kind, cost in costs.items() if cost is not None and cost >= 0}
+    costs = {kind: cost_from(reading.attributes.get(key)) for kind, key in _COSTS.items()}
+    given = {kind: cost for kind, cost in costs.items() if cost is not None}
     if reading.cost is None and given:
         reading.use(*_COSTS.values())
         given.setdefault("total", sum(given.values()))
@@ -73,6 +73,7 @@ def _read_metadata(reading: Reading) -> None:
 
 DIALECT = Dialect(
     name="openinference",
+    heads=frozenset({"openinference", "input", "output", "llm", "metadata", "tag"}),
     fields={
         "model": ("llm.response.model", "llm.model_name"),
         "tags": ("tag.tags",),

@@ -161,9 +161,12 @@ def _integer(value: _Integer) -> int:
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequest(f"Expected a whole number, got {value}.")
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         raise InvalidRequest(f"Expected a whole number, got {str(value)[:40]!r}.") from None
+    if not -(2**63) <= number < 2**64:
+        raise InvalidRequest(f"The number {str(number)[:40]} does not fit 64 bits.")
+    return number
 
 
 def _attributes(pairs: list[_KeyValue] | None) -> Attributes:

@@ -80,20 +80,19 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """How one family of instrumentations names things. Most of a dialect is its tables; `read` does what they cannot.
 
     `fields` maps a field of `Reading` to attributes, the first that says something counts. Of `texts` the first pair of
-    which either side is there gives input and output. `applies` is asked first, where it is not for every span.
+    which either side is there gives input and output. Spans without an attribute that begins with one of `heads` (what
+    stands before the first dot) are not asked about.
     """
 
     name: str
+    heads: frozenset[str]
     fields: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     texts: tuple[Pair, ...] = ()
-    applies: Callable[[Reading], bool] | None = None
     read: Callable[[Reading], None] | None = None
 
 
 def read_dialect(dialect: Dialect, reading: Reading) -> None:
     """Fills what is not set yet."""
-    if dialect.applies is not None and not dialect.applies(reading):
-        return
     for field, keys in dialect.fields.items():
         if not getattr(reading, field) and (value := reading.take(*keys)) is not None:
             setattr(reading, field, _CONVERSIONS[field](value))

@@ -92,6 +92,12 @@ def count_of(value: JSON) -> int | None:
     return int(number) if number is not None and 0 <= number <= MAX_UNITS else None
 
 
+def cost_from(value: JSON) -> float | None:
+    """US dollars, also as text; None for what is none, is negative or beyond all measure."""
+    number = number_of(value)
+    return number if number is not None and 0 <= number <= MAX_UNITS else None
+
+
 def take_out(counts: Mapping[str, int]) -> Mapping[str, int] | None:
     """Takes details out of the sums that hold them, and adds the total where it is absent; None for no counts."""
     if not counts:

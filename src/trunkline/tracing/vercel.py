@@ -71,10 +71,6 @@ def _is_one_of(calls: tuple[str, ...], operation: str, operation_id: str) -> boo
     return operation.startswith(calls) or operation_id in calls
 
 
-def _applies(reading: Reading) -> bool:
-    return reading.scope.name == "ai" or "ai.operationId" in reading.attributes
-
-
 def _read(reading: Reading) -> None:
     attributes = reading.attributes
     if reading.name is None and (operation := text_of(attributes.get("ai.operationId"))):
@@ -156,7 +152,7 @@ def _usage(reading: Reading, provider: Mapping[str, JSON]) -> Mapping[str, int] 
 
 DIALECT = Dialect(
     name="vercel",
-    applies=_applies,
+    heads=frozenset({"ai"}),
     fields={
         "name": ("gen_ai.tool.name", "ai.toolCall.name"),
         "model": ("gen_ai.response.model", "ai.model.id", "gen_ai.request.model"),
