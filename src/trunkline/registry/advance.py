@@ -30,7 +30,7 @@ from trunkline.registry.history import History, Range
 from trunkline.registry.log import LoggedCommit
 from trunkline.registry.snapshot import LATEST, Entry, LabelState, Own, Record, ServedArm, Snapshot
 from trunkline.registry.sources import Files, Made, Past
-from trunkline.registry.tables import CommitRow, TouchRow, VersionRow
+from trunkline.rows import CommitRow, TouchRow, VersionRow
 from trunkline.types import Arm, Fault, Reference, Version
 
 

@@ -15,8 +15,8 @@ from trunkline.prompts.marks import VersionMarks
 from trunkline.prompts.names import LabelPath, PolicyPath, PromptPath, VersionsPath, parse_path, versions_path
 from trunkline.registry.log import LoggedCommit
 from trunkline.registry.snapshot import Record, Snapshot
-from trunkline.registry.tables import TouchRow, VersionRow
 from trunkline.registry.trees import PathChange
+from trunkline.rows import TouchRow, VersionRow
 from trunkline.types import Fault
 
 ReadMarks = Callable[[str, str], VersionMarks]

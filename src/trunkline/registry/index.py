@@ -11,7 +11,8 @@ from trunkline.registry.advance import Advanced
 from trunkline.registry.persist import encode_record, encode_strays, restored
 from trunkline.registry.snapshot import Record, Snapshot
 from trunkline.registry.sources import Made
-from trunkline.registry.tables import Batch, CommitRow, TouchRow, VersionRow, VersionTable
+from trunkline.registry.tables import VersionTable
+from trunkline.rows import CommitRow, IndexBatch, TouchRow, VersionRow
 from trunkline.types import Version
 
 
@@ -62,9 +63,9 @@ class Index:
         place = seq - self._base[1] - 1
         return self._commits[place].sha if 0 <= place < len(self._commits) else None
 
-    def _batch(self, saved: tuple[str, int], snapshot: Snapshot) -> Batch:
+    def _batch(self, saved: tuple[str, int], snapshot: Snapshot) -> IndexBatch:
         after = saved[1]
-        return Batch(
+        return IndexBatch(
             old_head=saved[0],
             head=snapshot.head,
             seq=snapshot.seq,

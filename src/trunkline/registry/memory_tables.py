@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from trunkline.registry.tables import Batch, CommitRow, Loaded, Served, Tables, TouchRow, VersionRow
+from trunkline.rows import CommitRow, FetchCount, IndexBatch, SavedIndex, Served, TouchRow, VersionRow
 from trunkline.types import Micros
 
 
@@ -18,18 +18,18 @@ class MemoryVersionTable:
         self._commits: dict[str, list[CommitRow]] = {}
         self._touches: dict[tuple[str, str], list[TouchRow]] = {}
 
-    def load(self, project: str) -> Loaded | None:
+    def load(self, project: str) -> SavedIndex | None:
         with self._lock:
             if project not in self._loaded:
                 return None
             records = [data for (owner, _), data in self._records.items() if owner == project]
-            return Loaded(*self._loaded[project], records)
+            return SavedIndex(*self._loaded[project], records)
 
     def head(self, project: str) -> tuple[str, int] | None:
         found = self._loaded.get(project)
         return found[:2] if found else None
 
-    def advance(self, project: str, batch: Batch) -> bool:
+    def advance(self, project: str, batch: IndexBatch) -> bool:
         with self._lock:
             if self._loaded.get(project, ("", 0, b""))[0] != batch.old_head:
                 return False
@@ -94,5 +94,29 @@ class MemoryServedTable:
         return rows[: -limit - 1 : -1]
 
 
-def memory_tables() -> Tables:
-    return Tables(versions=MemoryVersionTable(), entries=MemoryEntryTable(), served=MemoryServedTable())
+class MemoryFetchTable:
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, int, str, str, int], int] = {}
+
+    def add(self, many: Iterable[FetchCount]) -> None:
+        for one in many:
+            key = (one.project, one.prompt, one.version, one.label, one.client, one.hour)
+            self._counts[key] = self._counts.get(key, 0) + one.count
+
+    def fetches(self, project: str, prompt: str, *, since_hour: int = 0) -> list[FetchCount]:
+        rows = [FetchCount(*key, count=count) for key, count in self._counts.items()]
+        return [row for row in rows if (row.project, row.prompt) == (project, prompt) and row.hour >= since_hour]
+
+
+class MemoryTables:
+    """Implements `trunkline.registry.tables.Tables`."""
+
+    def __init__(self) -> None:
+        self.versions = MemoryVersionTable()
+        self.entries = MemoryEntryTable()
+        self.served = MemoryServedTable()
+        self.fetches = MemoryFetchTable()
+
+
+def memory_tables() -> MemoryTables:
+    return MemoryTables()

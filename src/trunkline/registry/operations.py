@@ -101,8 +101,11 @@ def add_marks(edit: Edit, name: str, marks: Sequence[Mark]) -> None:
         known = parse_marks(old, path) if old is not None else VersionMarks()
     except InvalidFile as error:
         raise Conflict(f"{error.message} Mend that file first: it holds the numbers of '{name}'.") from error
+    blobs = {mark.version: mark.blob for mark in known.marks}
     for mark in marks:
-        known = known.with_mark(mark)
+        known = known.with_mark(
+            Mark(version=mark.version, blob=mark.blob or blobs.get(mark.version), deleted=mark.deleted)
+        )
     edit.write(path, dump_marks(known))
 
 

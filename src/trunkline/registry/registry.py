@@ -14,7 +14,10 @@ import msgspec
 
 from trunkline.errors import Conflict, InvalidRequest, NotFound, TrunklineError
 from trunkline.registry.advance import Advance, Advanced
+from trunkline.registry.by_number import served_by_number
+from trunkline.registry.changes import HistoryItem, history_of
 from trunkline.registry.cold import build_cold
+from trunkline.registry.deletion import Delete, Deleted
 from trunkline.registry.entries import Entries
 from trunkline.registry.index import Index
 from trunkline.registry.log import LoggedCommit, commits_since, logged
@@ -31,14 +34,17 @@ from trunkline.registry.operations import (
 )
 from trunkline.registry.policy import AllowAll, Policy
 from trunkline.registry.repository import HeadMoved, Repository
-from trunkline.registry.snapshot import EMPTY, Snapshot
+from trunkline.registry.rollback import LabelChange, RollBack, label_changes
+from trunkline.registry.snapshot import EMPTY, ServedArm, Snapshot
 from trunkline.registry.sources import Files
-from trunkline.registry.tables import Served, Tables
+from trunkline.registry.tables import Tables
 from trunkline.registry.trees import View
+from trunkline.rows import Served
 from trunkline.types import Actor, Arm, Fault, LabelTarget, PromptContent, Struct, Version
 
+__all__ = ["Commit", "Deleted", "HistoryItem", "Moved", "Registry", "open_registry"]
+
 ATTEMPTS = 20
-MANY_COMMITS = 2_000
 
 
 class Commit(Struct, frozen=True, kw_only=True):
@@ -67,6 +73,7 @@ class Registry:
         """Why the tables lag, for health."""
         self._served = tables.served
         self._followed: Snapshot = EMPTY
+        self._behind_since = 0.0
         self._lock = threading.RLock()
 
     # --- following the branch ----------------------------------------------------------------------------------------
@@ -253,6 +260,18 @@ class Registry:
         self.commit(operation, actor=actor)
         return self.version(name, operation.number)
 
+    def rollback_label(self, name: str, label: str, *, actor: Actor, leaving: int | None = None) -> Moved:
+        """Takes the label's last promotion back. Conflict where nothing is left to go back to, or it is not `leaving`."""
+        operation = RollBack(name, label, leaving, changes=self._label_changes, find=self.version, content=self.content)
+        done = self.commit(operation, actor=actor)
+        return _moved(name, operation.label, operation.came_from, operation.target, done)
+
+    def delete(self, name: str, *, actor: Actor, label: str | None = None, version: int | None = None) -> Deleted:
+        """Deletes all versions, those that a label is on, or one. Conflict while another prompt refers to them."""
+        operation = Delete(name, label, version)
+        done = self.commit(operation, actor=actor)
+        return Deleted(name=name, versions=operation.versions, labels=operation.labels, commit=done.sha)
+
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def version(self, name: str, number: int) -> Version:
@@ -268,6 +287,33 @@ class Registry:
         self._followed.prompt(name)
         deleted = self._followed.records[name].deleted
         return tuple(made.version for made in self.index.made_all(name) if made.version.version not in deleted)
+
+    def served_version(self, name: str, number: int) -> ServedArm:
+        """A version by its number, with what its references lead to. Raises NotFound, with the reason."""
+        version = self.version(name, number)
+        self.content(version)
+        return served_by_number(self._followed, version, self.entries, self.index)
+
+    def history(self, name: str, label: str | None = None, limit: int = 100) -> tuple[HistoryItem, ...]:
+        """What happened to a prompt, or to one label of it, newest first. Raises NotFound for a name never heard of."""
+        if name not in self._followed.records:
+            raise NotFound(f"Prompt not found: '{name}'")
+        return history_of(self.index, self.files, name, label, limit)
+
+    def _label_changes(self, name: str, label: str) -> list[LabelChange]:
+        return label_changes(self.repository, self.index, self.files, name, label)
+
+    def staleness_ms(self) -> float:
+        """How long the head that is served has not been the branch's tip; 0 while it is."""
+        if self.repository.head() == self._followed.head:
+            self._behind_since = 0.0
+            return 0.0
+        self._behind_since = self._behind_since or time.monotonic()
+        return (time.monotonic() - self._behind_since) * 1000
+
+    def close(self) -> None:
+        """Lets go of the repository's files."""
+        self.repository.git.free()
 
     def content(self, version: Version) -> PromptContent:
         """The parsed file. Raises NotFound, with the reason, for a version that is not valid."""

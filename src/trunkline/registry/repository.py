@@ -87,7 +87,8 @@ class Repository:
 
     def _default_branch(self) -> str:
         """Where HEAD points; a registry that somebody else made may have another name than main."""
-        return str(self.git.lookup_reference("HEAD").raw_target)
+        target = str(self.git.lookup_reference("HEAD").target)
+        return target if target.startswith("refs/heads/") else BRANCH_REF
 
     def head(self) -> str:
         """The tip of the default branch, empty before the first commit."""

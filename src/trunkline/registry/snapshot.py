@@ -6,6 +6,7 @@ Beside what is served (`prompts`) a snapshot carries what the next head is built
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -135,6 +136,17 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         states = (self.prompts[name] for name in self.faulty if name in self.prompts)
         entries = ((s.name, e) for s in states for e in (*s.labels.values(), s.newest) if e is not None)
         return {f"{entry.label}/{name}": entry for name, entry in entries if entry.held}
+
+
+class Resolver(Protocol):
+    """A registry, as far as it answers by number."""
+
+    def served_version(self, name: str, number: int) -> ServedArm: ...
+
+
+def resolve_version(registry: Resolver, name: str, number: int) -> ServedArm:
+    """A version by its number, with what its references lead to. Raises NotFound, with the reason."""
+    return registry.served_version(name, number)
 
 
 EMPTY = Snapshot(head="")
