@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from litestar.types import HTTPScope
 
@@ -152,5 +152,9 @@ def micros(text: str) -> Micros:
 
 
 def rest_of_path(scope: HTTPScope, prefix: str) -> str:
-    """What follows ``prefix/`` in the path, which may hold slashes: an id is any text that a client made up."""
-    return scope["path"][len(prefix) + 1 :]
+    """What follows ``prefix/`` in the path, which may hold slashes: an id is any text that a client made up.
+
+    The router has folded and trimmed the slashes of its own copy, so the path is taken as it was sent.
+    """
+    path = unquote(scope.get("raw_path", b"").decode("latin-1")) or scope["path"]
+    return path[len(prefix) + 1 :]

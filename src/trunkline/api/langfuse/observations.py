@@ -1,0 +1,145 @@
+"""Observations as Langfuse's API reads them: the first form in pages, the second with a cursor and field groups."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+import msgspec
+from litestar import Response, get
+from litestar.di import NamedDependency
+
+from trunkline.api.errors import answer
+from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.formats import page_meta
+from trunkline.api.langfuse.links import links
+from trunkline.api.langfuse.params import Params, rest_of_path
+from trunkline.api.langfuse.shapes import V2_DEFAULT_GROUPS, V2_GROUPS, observation_v2, observation_view
+from trunkline.api.langfuse.traces import NO_FILTER
+from trunkline.api.services import Services
+from trunkline.errors import NotFound
+from trunkline.store.traces import ObservationCursor, ObservationQuery, TraceQuery
+from trunkline.types import Caller, Level, Micros, Observation, ObservationType, Trace
+
+PATH = "/api/public/observations"
+V2_LIMIT = 1000
+TEXT_GROUPS = frozenset({"io", "metadata", "model"})
+OF_THE_TRACE = frozenset({"basic", "trace_context"})
+"""Groups of the second form that tell something of the observation's trace."""
+
+
+@get(PATH)
+async def list_observations(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Observations, latest start first."""
+    params = Params(request.scope["query_string"])
+    page, limit = params.page(), params.limit()
+    query = _query(params, limit=limit, offset=(page - 1) * limit)
+    params.check()
+    found, total = await services.traces.observations(caller.project_id, query)
+    look_up = links(services, caller.project_id)
+    shown = [observation_view(each, caller.project_id, look_up) for each in found]
+    return answer(HTTPStatus.OK, {"data": shown, "meta": page_meta(page, limit, total)})
+
+
+@get(PATH + "/{observation_id:path}")
+async def get_observation(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """One observation."""
+    observation_id = rest_of_path(request.scope, PATH)
+    found = await services.traces.observation(caller.project_id, observation_id)
+    if found is None:
+        raise NotFound(f"Observation {observation_id} not found within authorized project")
+    return answer(HTTPStatus.OK, observation_view(found, caller.project_id, links(services, caller.project_id)))
+
+
+@get("/api/public/v2/observations")
+async def list_observations_v2(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Observations, latest start first, with the field groups asked for; input and output are raw strings."""
+    params = Params(request.scope["query_string"])
+    limit = params.limit(V2_LIMIT)
+    groups = params.groups(V2_DEFAULT_GROUPS, V2_GROUPS)
+    expand = params.listed("expandMetadata")
+    if params.flag("parseIoAsJson"):
+        params.fault("parseIoAsJson", "input and output are always raw strings; leave this parameter out")
+    if params.given("parentObservationId") and params.text("parentObservationId") is None:
+        params.fault("parentObservationId", "an empty value is not offered yet; use isRootObservation=true")
+    # One more than the page: whether there is a next page is known without counting.
+    query = _query(params, limit=limit + 1, after=_cursor(params), texts=bool(groups & TEXT_GROUPS), count=False)
+    params.check()
+    found, _ = await services.traces.observations(caller.project_id, query)
+    page, more = found[:limit], len(found) > limit
+    traces = await _traces_of(page, services, caller.project_id) if groups & OF_THE_TRACE else {}
+    look_up = links(services, caller.project_id)
+    shown = [
+        observation_v2(each, caller.project_id, look_up, groups=groups, trace=traces.get(each.trace_id), expand=expand)
+        for each in page
+    ]
+    meta = {"cursor": encode_cursor(page[-1])} if more else {}
+    return answer(HTTPStatus.OK, {"data": shown, "meta": meta})
+
+
+def _query(
+    params: Params,
+    *,
+    limit: int,
+    offset: int = 0,
+    after: ObservationCursor | None = None,
+    texts: bool = True,
+    count: bool = True,
+) -> ObservationQuery:
+    """The filters that both forms have."""
+    params.refuse("filter", NO_FILTER)
+    kind = params.choice("type", ObservationType)
+    return ObservationQuery(
+        limit=limit,
+        offset=offset,
+        after=after,
+        name=params.text("name"),
+        types=() if kind is None else (kind,),
+        trace_id=params.text("traceId"),
+        parent_id=params.text("parentObservationId"),
+        is_root=params.flag("isRootObservation"),
+        user_id=params.text("userId"),
+        session_id=params.text("sessionId"),
+        level=params.choice("level", Level),
+        environments=params.texts("environment"),
+        version=params.text("version"),
+        since=params.time("fromStartTime"),
+        until=params.time("toStartTime"),
+        texts=texts,
+        count=count,
+    )
+
+
+async def _traces_of(observations: Iterable[Observation], services: Services, project_id: str) -> Mapping[str, Trace]:
+    ids = tuple({observation.trace_id for observation in observations})
+    query = TraceQuery(ids=ids, limit=len(ids), texts=False, sums=False, count=False)
+    traces = (await services.traces.traces(project_id, query))[0] if ids else []
+    return {trace.id: trace for trace in traces}
+
+
+def encode_cursor(last: Observation) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([last.start_time, last.id])).decode()
+
+
+def decode_cursor(cursor: str) -> ObservationCursor:
+    """Raises ValueError for what `encode_cursor` did not make."""
+    try:
+        start_time, last = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[Micros, str])
+    except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
+        raise ValueError("not a cursor of this API") from error
+    return ObservationCursor(start_time=start_time, id=last)
+
+
+def _cursor(params: Params) -> ObservationCursor | None:
+    return params.read("cursor", decode_cursor, "expected the cursor of an earlier answer")
+
+
+handlers = [list_observations, get_observation, list_observations_v2]

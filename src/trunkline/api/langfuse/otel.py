@@ -1,0 +1,54 @@
+"""OpenTelemetry traces over HTTP, in protobuf and in JSON: an export is stored whole or not at all."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from litestar import Response, post
+from litestar.di import NamedDependency
+
+from trunkline.api.langfuse.body import HTTPRequest, off_loop, read_body
+from trunkline.api.services import Services
+from trunkline.errors import InvalidRequest
+from trunkline.store.control import now_micros
+from trunkline.tracing.otlp import changes_of, decode_json, decode_protobuf
+from trunkline.types import Caller, Change
+
+PROTOBUF = "application/x-protobuf"
+JSON_TYPE = "application/json"
+
+
+@post("/api/public/otel/v1/traces", status_code=HTTPStatus.OK, request_max_body_size=None)
+async def export_traces(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Takes an OTLP export of spans.
+
+    It is stored whole or not at all. The answer has the encoding of the request; an empty one says that all was taken.
+    """
+    content_type = _content_type(request)
+    body = await read_body(request, services.settings.max_body_bytes)
+    changes = await off_loop(len(body), _read_protobuf if content_type == PROTOBUF else _read_json, body)
+    if changes:
+        await services.traces.write(writer.project_id, changes)
+    return Response(b"" if content_type == PROTOBUF else b"{}", media_type=content_type)
+
+
+def _read_protobuf(body: bytes) -> list[Change]:
+    return changes_of(decode_protobuf(body), now=now_micros())
+
+
+def _read_json(body: bytes) -> list[Change]:
+    return changes_of(decode_json(body), now=now_micros())
+
+
+def _content_type(request: HTTPRequest) -> str:
+    given = request.headers.get("content-type", PROTOBUF).partition(";")[0].strip().lower()
+    if given in {PROTOBUF, "application/protobuf", "application/octet-stream"}:
+        return PROTOBUF
+    if given == JSON_TYPE:
+        return JSON_TYPE
+    raise InvalidRequest(f"The content type {given!r} is not one of OTLP over HTTP: send {PROTOBUF} or {JSON_TYPE}.")
+
+
+handlers = [export_traces]

@@ -1,0 +1,219 @@
+"""Scores as Langfuse's API makes, reads and deletes them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Literal, cast
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+
+from trunkline.api.errors import answer
+from trunkline.api.langfuse.body import HTTPRequest, off_loop, read_body
+from trunkline.api.langfuse.formats import page_meta
+from trunkline.api.langfuse.params import Params, rest_of_path
+from trunkline.api.langfuse.shapes_scores import V3_GROUPS, ScoreTrace, score_trace, score_v2, score_v3
+from trunkline.api.langfuse.traces import NO_FILTER
+from trunkline.api.services import Services
+from trunkline.errors import NotFound
+from trunkline.store.control import now_micros
+from trunkline.store.traces import ScoreQuery, TraceQuery
+from trunkline.tracing.scores import ScoreBatch, read_scores
+from trunkline.types import Caller, Score, ScoreSource, ScoreType
+
+PATH = "/api/public/scores"
+V2 = "/api/public/v2/scores"
+V2_GROUPS = frozenset({"score", "trace"})
+OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
+Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+ONE_VALUE = "only one value is offered here so far"
+
+
+@post(PATH, status_code=HTTPStatus.OK, request_max_body_size=None)
+async def create_scores(
+    request: HTTPRequest, services: NamedDependency[Services], scorer: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Creates a score, or a list of them.
+
+    One gives 200 with its id. Of a list, as the newest SDKs send it, the good ones are stored together: 202 where all
+    were, else 207 that says what is wrong with the others.
+    """
+    body = await read_body(request, services.settings.max_body_bytes)
+    batch = await off_loop(len(body), _read, body)
+    if batch.changes:
+        await services.traces.write(scorer.project_id, batch.changes)
+    if not batch.is_array:
+        return answer(HTTPStatus.OK, {"id": batch.changes[0].id})
+    if not batch.errors:
+        return answer(HTTPStatus.ACCEPTED, {"message": "Accepted"})
+    errors = [{"message": message} for message in batch.errors]
+    counts = {"accepted": len(batch.changes), "rejected": len(errors)}
+    return answer(HTTPStatus.MULTI_STATUS, {**counts, "errors": errors})
+
+
+def _read(body: bytes) -> ScoreBatch:
+    return read_scores(body, now=now_micros())
+
+
+@delete(PATH + "/{score_id:path}")
+async def delete_score(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> None:
+    """Deletes a score."""
+    score_id = rest_of_path(request.scope, PATH)
+    if not await services.traces.delete_scores(writer.project_id, [score_id]):
+        raise _unknown(score_id)
+
+
+@get(V2)
+async def list_scores_v2(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Scores, newest first, with something of their traces."""
+    params = Params(request.scope["query_string"])
+    page, limit = params.page(), params.limit()
+    groups = params.groups(V2_GROUPS, V2_GROUPS)
+    query = _query_v2(params, limit=limit, offset=(page - 1) * limit)
+    if "trace" not in groups and (query.user_id or query.trace_tags):
+        params.fault("fields", "filters by userId or traceTags need the field group `trace`")
+    params.check()
+    scores, total = await services.traces.scores(caller.project_id, query)
+    traces = await _traces_of(scores, services, caller.project_id) if "trace" in groups else None
+    shown = [
+        score_v2(score, caller.project_id)
+        if traces is None
+        else score_v2(score, caller.project_id, traces.get(score.trace_id or ""))
+        for score in scores
+    ]
+    return answer(HTTPStatus.OK, {"data": shown, "meta": page_meta(page, limit, total)})
+
+
+@get(V2 + "/{score_id:path}")
+async def get_score_v2(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """One score."""
+    score_id = rest_of_path(request.scope, V2)
+    score = await services.traces.score(caller.project_id, score_id)
+    if score is None:
+        raise _unknown(score_id)
+    return answer(HTTPStatus.OK, score_v2(score, caller.project_id))
+
+
+@get("/api/public/v3/scores")
+async def list_scores_v3(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Scores, newest first, with one `value` whose type depends on `dataType`."""
+    params = Params(request.scope["query_string"])
+    limit = params.limit()
+    offset = params.read("cursor", _decode_offset, "expected the cursor of an earlier answer") or 0
+    groups = params.groups((), V3_GROUPS)
+    query = _query_v3(params, limit=limit + 1, offset=offset)
+    params.check()
+    scores, _ = await services.traces.scores(caller.project_id, query)
+    meta: dict[str, object] = {"limit": limit}
+    if len(scores) > limit:
+        meta["cursor"] = _encode_offset(offset + limit)
+    shown = [score_v3(score, caller.project_id, groups) for score in scores[:limit]]
+    return answer(HTTPStatus.OK, {"data": shown, "meta": meta})
+
+
+def _query_v2(params: Params, *, limit: int, offset: int) -> ScoreQuery:
+    params.refuse("filter", NO_FILTER)
+    operator, value = params.text("operator"), params.number("value")
+    if (operator is None) != (value is None):
+        params.fault("operator", "operator and value go together")
+    elif operator is not None and operator not in OPERATORS:
+        params.fault("operator", f"expected one of {', '.join(OPERATORS)}")
+    return ScoreQuery(
+        limit=limit,
+        offset=offset,
+        ids=params.listed("scoreIds"),
+        name=params.text("name"),
+        trace_id=params.text("traceId"),
+        observation_id=_single(params, "observationId"),
+        session_id=params.text("sessionId"),
+        run_id=params.text("datasetRunId"),
+        source=params.choice("source", ScoreSource),
+        data_type=params.choice("dataType", ScoreType),
+        operator=cast("Operator | None", operator),
+        value=value,
+        config_id=params.text("configId"),
+        queue_id=params.text("queueId"),
+        environments=params.texts("environment"),
+        user_id=params.text("userId"),
+        trace_tags=params.texts("traceTags"),
+        since=params.time("fromTimestamp"),
+        until=params.time("toTimestamp"),
+    )
+
+
+def _query_v3(params: Params, *, limit: int, offset: int) -> ScoreQuery:
+    """Where the third form takes several values with commas between them, this server takes one so far."""
+    for name in ("authorUserId", "value", "valueMin", "valueMax"):
+        params.refuse(name, "this filter is not offered yet")
+    sources, types = params.choices("source", ScoreSource), params.choices("dataType", ScoreType)
+    for name, values in (("source", sources), ("dataType", types)):
+        if len(values) > 1:
+            params.fault(name, ONE_VALUE, "unsupported")
+    subjects = [name for name in ("traceId", "sessionId", "experimentId") if params.listed(name)]
+    if len(subjects) > 1:
+        params.fault(subjects[1], f"{' and '.join(subjects)} exclude each other")
+    if params.listed("observationId") and subjects != ["traceId"]:
+        params.fault("observationId", "needs traceId: ids of observations belong to a trace")
+    return ScoreQuery(
+        limit=limit,
+        offset=offset,
+        ids=params.listed("id"),
+        name=_single(params, "name"),
+        trace_id=_single(params, "traceId"),
+        observation_id=_single(params, "observationId"),
+        session_id=_single(params, "sessionId"),
+        run_id=_single(params, "experimentId"),
+        source=sources[0] if sources else None,
+        data_type=types[0] if types else None,
+        config_id=_single(params, "configId"),
+        queue_id=_single(params, "queueId"),
+        environments=params.listed("environment"),
+        since=params.time("fromTimestamp"),
+        until=params.time("toTimestamp"),
+        count=False,
+    )
+
+
+def _single(params: Params, name: str) -> str | None:
+    """A parameter that upstream takes as a list, for a filter that knows one value."""
+    values = params.listed(name)
+    if len(values) > 1:
+        params.fault(name, ONE_VALUE, "unsupported")
+    return values[0] if values else None
+
+
+async def _traces_of(scores: Iterable[Score], services: Services, project_id: str) -> Mapping[str, ScoreTrace]:
+    ids = tuple({score.trace_id for score in scores if score.trace_id})
+    query = TraceQuery(ids=ids, limit=len(ids), texts=False, sums=False, count=False)
+    traces = (await services.traces.traces(project_id, query))[0] if ids else []
+    return {trace.id: score_trace(trace) for trace in traces}
+
+
+def _encode_offset(offset: int) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(offset)).decode()
+
+
+def _decode_offset(cursor: str) -> int:
+    try:
+        return max(0, msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=int))
+    except (binascii.Error, msgspec.DecodeError) as error:
+        raise ValueError("not a cursor of this API") from error
+
+
+def _unknown(score_id: str) -> NotFound:
+    return NotFound(f"Score {score_id} not found within authorized project")
+
+
+handlers = [create_scores, delete_score, list_scores_v2, get_score_v2, list_scores_v3]
