@@ -74,7 +74,7 @@ class Entries:
 
     def __init__(self, repository: Repository, table: EntryTable) -> None:
         self._repository = repository
-        self._table = table
+        self.table = table
         self._recent: OrderedDict[str, Parsed] = OrderedDict()
         self._lock = threading.Lock()
         self._primed: dict[str, Info] = {}
@@ -100,7 +100,7 @@ class Entries:
                 self._recent.popitem(last=False)
 
     def _stored(self, blob: str) -> Parsed | None:
-        return unpack(self._table.get([blob]).get(blob))
+        return unpack(self.table.get([blob]).get(blob))
 
     def _read(self, blob: str) -> Parsed:
         try:
@@ -113,7 +113,7 @@ class Entries:
 
     def _store(self, packed: dict[str, bytes]) -> None:
         try:
-            self._table.put(packed)
+            self.table.put(packed)
         except TrunklineError:  # a cache: what is not kept is parsed again
             return
 
@@ -123,7 +123,7 @@ class Entries:
         missing: list[str] = []
         for start in range(0, len(wanted), _BATCH):
             part = wanted[start : start + _BATCH]
-            for blob, data in self._table.get(part).items():
+            for blob, data in self.table.get(part).items():
                 if parsed := unpack(data):
                     self._primed[blob] = info_of(parsed)
             missing += (blob for blob in part if blob not in self._primed)

@@ -103,9 +103,8 @@ def add_marks(edit: Edit, name: str, marks: Sequence[Mark]) -> None:
         raise Conflict(f"{error.message} Mend that file first: it holds the numbers of '{name}'.") from error
     blobs = {mark.version: mark.blob for mark in known.marks}
     for mark in marks:
-        known = known.with_mark(
-            Mark(version=mark.version, blob=mark.blob or blobs.get(mark.version), deleted=mark.deleted)
-        )
+        blob = mark.blob or blobs.get(mark.version)
+        known = known.with_mark(Mark(version=mark.version, blob=blob, deleted=mark.deleted))
     edit.write(path, dump_marks(known))
 
 

@@ -72,7 +72,8 @@ class Registry:
         self.unsaved: TrunklineError | None = None
         """Why the tables lag, for health."""
         self._served = tables.served
-        self._followed: Snapshot = EMPTY
+        self.followed: Snapshot = EMPTY
+        """`snapshot` without what is said of a rewritten history: what the next head is built from."""
         self._behind_since = 0.0
         self._lock = threading.RLock()
 
@@ -95,16 +96,20 @@ class Registry:
         self._save(advanced.snapshot)
         return advanced.snapshot
 
+    def is_behind(self) -> bool:
+        """Whether the branch is anywhere else than at the head that is served: one read of the ref."""
+        head = self.repository.head()
+        return head != (self.rewritten_to or self.snapshot.head)
+
     def refresh(self) -> bool:
         """Follows the branch to its tip; True where another snapshot is served now. Cheap when nothing moved."""
-        head = self.repository.head()
-        if head == self.snapshot.head and not self.rewritten_to:
+        if not self.is_behind():
             return False
         with self._lock:
             return self._follow(self.repository.head())
 
     def _follow(self, head: str) -> bool:
-        base = self._followed
+        base = self.followed
         if head == base.head:
             return self._back_in_history()
         if head == self.rewritten_to:
@@ -125,7 +130,7 @@ class Registry:
         self._save(advanced.snapshot)
 
     def _swap(self, snapshot: Snapshot) -> None:
-        self._followed = snapshot
+        self.followed = snapshot
         self.rewritten_to = ""
         self.snapshot = snapshot
 
@@ -141,12 +146,12 @@ class Registry:
     def _back_in_history(self) -> bool:
         if not self.rewritten_to:
             return False
-        self._swap(self._followed)
+        self._swap(self.followed)
         return True
 
     def _note_rewritten(self, head: str) -> bool:
         """The branch was moved to where the head served is not in its first-parent history: reported, not followed."""
-        base = self._followed
+        base = self.followed
         self.repository.keep(base.head, base.head)
         self.rewritten_to = head
         mend = f"git --git-dir={self.path} update-ref {self.repository.branch_ref} {base.head}"
@@ -188,7 +193,7 @@ class Registry:
         self._follow(self.repository.head())
         if self.rewritten_to:
             raise Conflict(self.snapshot.faults[0].message)
-        base = self._followed
+        base = self.followed
         if expected_head is not None and expected_head != base.head:
             raise Conflict(f"The head is {base.head or 'empty'} by now, not {expected_head}. Look again, then repeat.")
         edit = Edit(self.repository, base)
@@ -261,7 +266,7 @@ class Registry:
         return self.version(name, operation.number)
 
     def rollback_label(self, name: str, label: str, *, actor: Actor, leaving: int | None = None) -> Moved:
-        """Takes the label's last promotion back. Conflict where nothing is left to go back to, or it is not `leaving`."""
+        """Takes the label's last promotion back. Conflict where nothing is left to go to, or it is not on `leaving`."""
         operation = RollBack(name, label, leaving, changes=self._label_changes, find=self.version, content=self.content)
         done = self.commit(operation, actor=actor)
         return _moved(name, operation.label, operation.came_from, operation.target, done)
@@ -276,27 +281,27 @@ class Registry:
 
     def version(self, name: str, number: int) -> Version:
         """Raises NotFound for a version that does not exist or is deleted, and for a prompt that is."""
-        state = self._followed.prompts.get(name)
+        state = self.followed.prompts.get(name)
         made = self.index.made(name, number) if state else None
-        if made is None or number in self._followed.records[name].deleted:
+        if made is None or number in self.followed.records[name].deleted:
             raise NotFound(f"Prompt not found: '{name}' with version {number}")
         return made.version
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """Newest first, without deleted ones. Raises NotFound."""
-        self._followed.prompt(name)
-        deleted = self._followed.records[name].deleted
+        self.followed.prompt(name)
+        deleted = self.followed.records[name].deleted
         return tuple(made.version for made in self.index.made_all(name) if made.version.version not in deleted)
 
     def served_version(self, name: str, number: int) -> ServedArm:
         """A version by its number, with what its references lead to. Raises NotFound, with the reason."""
         version = self.version(name, number)
         self.content(version)
-        return served_by_number(self._followed, version, self.entries, self.index)
+        return served_by_number(self.followed, version, self.entries, self.index)
 
     def history(self, name: str, label: str | None = None, limit: int = 100) -> tuple[HistoryItem, ...]:
         """What happened to a prompt, or to one label of it, newest first. Raises NotFound for a name never heard of."""
-        if name not in self._followed.records:
+        if name not in self.followed.records:
             raise NotFound(f"Prompt not found: '{name}'")
         return history_of(self.index, self.files, name, label, limit)
 
@@ -305,7 +310,7 @@ class Registry:
 
     def staleness_ms(self) -> float:
         """How long the head that is served has not been the branch's tip; 0 while it is."""
-        if self.repository.head() == self._followed.head:
+        if self.repository.head() == self.followed.head:
             self._behind_since = 0.0
             return 0.0
         self._behind_since = self._behind_since or time.monotonic()

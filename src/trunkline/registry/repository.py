@@ -21,6 +21,7 @@ from pygit2.enums import ObjectType
 
 from trunkline.errors import InsufficientStorage, InvalidRequest, TrunklineError, Unavailable
 from trunkline.registry.commands import run_git
+from trunkline.registry.hook import install_hook
 from trunkline.types import Actor
 
 BRANCH = "main"
@@ -68,6 +69,7 @@ def init_repository(path: Path) -> None:
         "http.receivepack": "true",
     }.items():
         repository.config[key] = value
+    install_hook(path)
 
 
 class Repository:
