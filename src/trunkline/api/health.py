@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 
 from trunkline.api.access import PUBLIC, authorization
 from trunkline.api.errors import answer
@@ -25,14 +26,10 @@ from trunkline.types import JSON
 
 
 @get("/health", opt=PUBLIC)
-async def get_health(request: Request[object, object, State], services: Services) -> Response[bytes]:
+async def get_health(request: Request[object, object, State], services: NamedDependency[Services]) -> Response[bytes]:
     """200 while prompts are served, even if some files of a registry are at fault; 503 where a part is down."""
     named = _project_of_key(request, services)
-    down = await asyncio.to_thread(_parts_down, services)
-    projects = [
-        project_health(project_id, registry, detailed=project_id == named)
-        for project_id, registry in sorted(services.registries.items())
-    ]
+    down, projects = await asyncio.to_thread(_look, services, named)
     faulty = any(project["faults"] or project["rewritten_history"] for project in projects)
     body = {
         "status": "unavailable" if down else "degraded" if faulty else "ok",
@@ -48,7 +45,7 @@ async def get_health(request: Request[object, object, State], services: Services
 
 
 @get("/metrics", opt=PUBLIC)
-async def get_metrics(services: Services) -> Response[bytes]:
+async def get_metrics(services: NamedDependency[Services]) -> Response[bytes]:
     """Counters of all worker processes in Prometheus' text format."""
     exposition = await asyncio.to_thread(services.metrics.exposition)
     return Response(exposition, media_type=CONTENT_TYPE)
@@ -65,12 +62,13 @@ def project_health(project_id: str, registry: Registry, *, detailed: bool) -> di
         "prompts": len(snapshot.prompts),
         "faults": len(snapshot.faults),
         "held": len(held),
-        "rewritten_history": registry.rewritten is not None,
+        "rewritten_history": bool(registry.rewritten_to),
     }
     if detailed:
         shown["faulty_files"] = [fault_shape(fault) for fault in snapshot.faults]
         shown["held_entries"] = {name: label_shape(state) for name, state in sorted(held.items())}
-        shown["rewritten"] = registry.rewritten
+        shown["rewritten_to"] = registry.rewritten_to or None
+        shown["unsaved"] = registry.unsaved.message if registry.unsaved else None
     return shown
 
 
@@ -80,6 +78,14 @@ def _project_of_key(request: Request[object, object, State], services: Services)
     except Unauthorized:
         return None
     return None if caller.scores_only else caller.project_id
+
+
+def _look(services: Services, named: str | None) -> tuple[list[str], list[dict[str, JSON]]]:
+    projects = [
+        project_health(project_id, registry, detailed=project_id == named)
+        for project_id, registry in sorted(services.registries.items())
+    ]
+    return _parts_down(services), projects
 
 
 def _parts_down(services: Services) -> list[str]:

@@ -10,7 +10,6 @@ from trunkline.api.access_log import AccessLog
 from trunkline.api.auth import Authenticator
 from trunkline.api.metrics import Metrics
 from trunkline.errors import Unavailable
-from trunkline.registry.receive import ReceiveServer
 from trunkline.registry.registry import Registry
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
@@ -31,7 +30,6 @@ class Services:
     traces: TraceStore
     metrics: Metrics
     access_log: AccessLog | None = None
-    receive: ReceiveServer | None = None
     started_at: Micros = field(default_factory=now_micros)
     version: str = __version__
 

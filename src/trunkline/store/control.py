@@ -39,6 +39,8 @@ SESSION_S = 14 * 86_400
 # OWASP's smallest argon2id profile: 19 MiB, so that a burst of sign-ins cannot take the machine's memory.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _AT_ONCE = threading.BoundedSemaphore(2)
+_NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$YrTz7mVDGxAp5KBcEe9vVRNbwR0U7ZdQ9h9SVaC3NXM"
+"""Compared with where there is no such user, so that a wrong name takes as long as a wrong password. Of no password."""
 
 
 class Role(StrEnum):
@@ -85,8 +87,6 @@ class ControlStore:
         self._signing_key = signing_key
         self._engine = open_engine(path)
         migrate(self._engine)
-        # Compared with where there is no such user, so that a wrong name takes as long as a wrong password.
-        self._dummy_hash = _HASHER.hash(secrets.token_hex(16))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -233,7 +233,7 @@ class ControlStore:
             row = connection.execute(
                 select(USERS).where(USERS.c.name == name, USERS.c.disabled_at.is_(None))
             ).one_or_none()
-        right = _matches(row.password_hash if row else self._dummy_hash, password)
+        right = _matches(row.password_hash if row else _NOBODYS_HASH, password)
         return _user(row) if row and right else None
 
     # --- sign-in sessions

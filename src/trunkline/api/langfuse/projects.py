@@ -6,6 +6,7 @@ import asyncio
 from http import HTTPStatus
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.services import Services
@@ -17,7 +18,7 @@ ORGANIZATION = {"id": "trunkline", "name": "Trunkline"}
 
 
 @get("/api/public/projects")
-async def list_projects(services: Services, caller: Caller) -> Response[bytes]:
+async def list_projects(services: NamedDependency[Services], caller: NamedDependency[Caller]) -> Response[bytes]:
     """The one project that the key belongs to."""
     project = await asyncio.to_thread(services.control.project, caller.project_id)
     if project is None:

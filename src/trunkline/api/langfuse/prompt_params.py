@@ -14,6 +14,10 @@ class PromptParams(Params):
 
     def version(self, name: str = "version") -> int | None:
         """A version's number; None where it is not given or is at fault."""
+        given = self.text(name)
+        if given is not None and not given.isascii():
+            self.fault(name, "expected a whole number", "invalid_type")
+            return None
         return self._bounded(name, 0, 1, MAX_VERSION) or None
 
     def small_limit(self) -> int:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from urllib.parse import quote, unquote_to_bytes
 
 from litestar import Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.types import HTTPScope
 
 from trunkline.api.conditional import answer_prompt
@@ -32,7 +33,9 @@ VERSION_PATH = re.compile(r"(.+)/versions/([^/]+)", re.DOTALL)
 
 
 @get(PATH + "/{prompt_name:path}")
-async def get_prompt(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def get_prompt(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """One version of a prompt: by label (`production` without a selector) or by number."""
     name = name_in_path(request.scope)
     params = PromptParams(request.scope["query_string"])
@@ -54,7 +57,9 @@ async def get_prompt(request: HTTPRequest, services: Services, caller: Caller) -
 
 
 @get(PATH)
-async def list_prompts(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def list_prompts(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """The prompts of the project, by name, each with its versions and labels."""
     params = PromptParams(request.scope["query_string"])
     page, limit = params.page(), params.small_limit()
@@ -74,7 +79,9 @@ async def list_prompts(request: HTTPRequest, services: Services, caller: Caller)
 
 
 @post(PATH, status_code=HTTPStatus.CREATED, request_max_body_size=None)
-async def create_prompt(request: HTTPRequest, services: Services, writer: Caller) -> Response[bytes]:
+async def create_prompt(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
     """A new version: one commit. Labels that are given move to it in the same commit."""
     given = read_create(decode_json(await read_body(request, services.settings.max_body_bytes)))
     name, labels = validate_prompt_name(given.name), given.wanted_labels()
@@ -92,18 +99,23 @@ async def create_prompt(request: HTTPRequest, services: Services, writer: Caller
 
 
 @patch(PATH + "/{prompt_name:path}", request_max_body_size=None)
-async def update_labels(request: HTTPRequest, services: Services, writer: Caller) -> Response[bytes]:
+async def update_labels(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
     """Adds labels to a version: ``PATCH …/{name}/versions/{version}``. They leave the versions that had them."""
     name, version = _name_and_version(request.scope)
     labels = read_new_labels(decode_json(await read_body(request, services.settings.max_body_bytes)))
     registry = services.registry(writer.project_id)
-    await asyncio.to_thread(registry.set_labels, name, version, labels, actor=writer.actor)
+    if labels:
+        await asyncio.to_thread(registry.set_labels, name, version, labels, actor=writer.actor)
     found = await services.prompts.fetch(writer.project_id, name, version=version, resolve=False)
     return Response(found.body, status_code=HTTPStatus.OK, media_type="application/json")
 
 
 @delete(PATH + "/{prompt_name:path}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_prompt(request: HTTPRequest, services: Services, writer: Caller) -> None:
+async def delete_prompt(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> None:
     """Deletes a version, the versions that have a label, or without a selector the whole prompt."""
     name = name_in_path(request.scope)
     params = PromptParams(request.scope["query_string"])

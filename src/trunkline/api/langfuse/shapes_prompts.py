@@ -15,6 +15,7 @@ from trunkline.api.bodies import convert
 from trunkline.api.langfuse.formats import Shape, iso
 from trunkline.errors import InvalidData
 from trunkline.prompts.names import validate_writable_label
+from trunkline.registry.operations import default_message
 from trunkline.serving.entries import LATEST, PromptEntry
 from trunkline.types import JSON, Message, PromptContent, PromptType, TemplateEngine, Version
 
@@ -90,7 +91,7 @@ def prompt_shape(entry: PromptEntry) -> PromptShape:
         labels=entry.labels,
         tags=entry.tags,
         is_active=PRODUCTION in entry.labels,
-        commit_message=version.message or None,
+        commit_message=_commit_message(version),
         resolution_graph=_graph(entry),
         created_by=version.author or "API",
         created_at=iso(version.created_at),
@@ -98,6 +99,11 @@ def prompt_shape(entry: PromptEntry) -> PromptShape:
         commit=version.commit,
         blob=version.blob,
     )
+
+
+def _commit_message(version: Version) -> str | None:
+    """What the author said; None where the service had to say something."""
+    return None if version.message in {"", default_message(version.name, version.version)} else version.message
 
 
 def prompt_id(version: Version) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from trunkline.api.conditional import answer_prompt
 from trunkline.api.langfuse.body import read_body
@@ -14,7 +16,9 @@ from trunkline.types import Caller
 
 
 @post("/api/v1/compile", status_code=200, request_max_body_size=None)
-async def compile_prompt(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def compile_prompt(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """A prompt by label or version, references resolved and variables filled in."""
     asked = decode_compile(await read_body(request, services.settings.max_body_bytes))
     found = await services.prompts.compile(caller.project_id, asked, client=caller.actor.id)
@@ -22,7 +26,9 @@ async def compile_prompt(request: HTTPRequest, services: Services, caller: Calle
 
 
 @get("/api/v1/labels/{label:str}/bundle")
-async def get_bundle(request: HTTPRequest, services: Services, caller: Caller, label: str) -> Response[bytes]:
+async def get_bundle(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], label: FromPath[str]
+) -> Response[bytes]:
     """Every prompt that has the label, resolved, in one answer with an ETag."""
     found = await services.prompts.bundle(caller.project_id, validate_label(label))
     return answer_prompt(request, found)

@@ -6,9 +6,11 @@ import asyncio
 from http import HTTPStatus
 
 from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.formats import iso, iso_or_none
+from trunkline.api.langfuse.params import rest_of_path
 from trunkline.api.native.bodies import HTTPRequest, read
 from trunkline.api.native.shapes import KeyBody
 from trunkline.api.services import Services
@@ -16,16 +18,20 @@ from trunkline.errors import InvalidRequest
 from trunkline.store.control import ApiKey
 from trunkline.types import JSON, Caller, KeyKind
 
+PATH = "/api/v1/keys"
 
-@get("/api/v1/keys")
-async def list_keys(services: Services, writer: Caller) -> Response[bytes]:
+
+@get(PATH)
+async def list_keys(services: NamedDependency[Services], writer: NamedDependency[Caller]) -> Response[bytes]:
     """The project's keys, revoked ones too; never a secret."""
     keys = await asyncio.to_thread(services.control.keys, writer.project_id)
     return answer(HTTPStatus.OK, {"keys": [key_shape(key) for key in keys]})
 
 
-@post("/api/v1/keys", status_code=HTTPStatus.CREATED, request_max_body_size=None)
-async def create_key(request: HTTPRequest, services: Services, writer: Caller) -> Response[bytes]:
+@post(PATH, status_code=HTTPStatus.CREATED, request_max_body_size=None)
+async def create_key(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
     """A new key pair of the kind `full` or `read-only`. Its secret is told this once."""
     body = await read(request, services, KeyBody)
     if body.kind not in KeyKind.__members__.values():
@@ -35,16 +41,19 @@ async def create_key(request: HTTPRequest, services: Services, writer: Caller) -
     return answer(HTTPStatus.CREATED, {**key_shape(key), "secret_key": secret})
 
 
-@delete("/api/v1/keys/{public_key:str}", status_code=HTTPStatus.OK)
-async def revoke_key(services: Services, writer: Caller, public_key: str) -> Response[bytes]:
+@delete(PATH + "/{public_key:path}", status_code=HTTPStatus.OK)
+async def revoke_key(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
     """Ends a key, in every process within a second."""
+    public_key = rest_of_path(request.scope, PATH)
     key = await asyncio.to_thread(services.control.revoke_key, writer.project_id, public_key)
     await asyncio.to_thread(services.auth.refresh)
     return answer(HTTPStatus.OK, key_shape(key))
 
 
 @get("/api/v1/projects")
-async def list_projects(services: Services, caller: Caller) -> Response[bytes]:
+async def list_projects(services: NamedDependency[Services], caller: NamedDependency[Caller]) -> Response[bytes]:
     """The projects that the key opens: its own. Others are made with ``trunkline projects create --data DIR``."""
     project = await asyncio.to_thread(services.control.project, caller.project_id)
     projects = [{"id": project.id, "name": project.name, "created_at": iso(project.created_at)}] if project else []

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.formats import iso_or_none
@@ -22,7 +23,9 @@ from trunkline.types import Caller, ScoreSummary, Version, VersionMetrics
 
 
 @get("/api/v1/prompts/metrics")
-async def get_metrics(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def get_metrics(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """Generations, latency, tokens, cost and scores of each version, the newest version first."""
     params = PromptParams(request.scope["query_string"])
     name, environment = params.required("name"), params.text("environment")

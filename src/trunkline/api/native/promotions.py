@@ -6,6 +6,8 @@ import asyncio
 from http import HTTPStatus
 
 from litestar import Response, delete, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.prompt_params import PromptParams
@@ -15,12 +17,15 @@ from trunkline.api.native.versions import version_shape
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest
 from trunkline.prompts.names import validate_prompt_name, validate_writable_label
-from trunkline.registry.registry import Moved, Registry
+from trunkline.registry.operations import Moved
+from trunkline.registry.registry import Registry
 from trunkline.types import Arm, Caller
 
 
 @post("/api/v1/promotions", status_code=HTTPStatus.OK, request_max_body_size=None)
-async def promote(request: HTTPRequest, services: Services, writer: Caller) -> Response[bytes]:
+async def promote(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
     """Lets a label serve a version, or several by weight. 409 where it does not serve `expected` any more."""
     body = await read(request, services, PromotionBody)
     name, label = validate_prompt_name(body.name), validate_writable_label(body.label)
@@ -38,7 +43,9 @@ async def promote(request: HTTPRequest, services: Services, writer: Caller) -> R
 
 
 @post("/api/v1/rollbacks", status_code=HTTPStatus.OK, request_max_body_size=None)
-async def roll_back(request: HTTPRequest, services: Services, writer: Caller) -> Response[bytes]:
+async def roll_back(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
+) -> Response[bytes]:
     """Undoes a label's last promotion, or (with `to`) makes a new version with an old text."""
     body = await read(request, services, RollbackBody)
     body.check()
@@ -53,7 +60,9 @@ async def roll_back(request: HTTPRequest, services: Services, writer: Caller) ->
 
 
 @delete("/api/v1/labels/{label:str}", status_code=HTTPStatus.OK)
-async def remove_label(request: HTTPRequest, services: Services, writer: Caller, label: str) -> Response[bytes]:
+async def remove_label(
+    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller], label: FromPath[str]
+) -> Response[bytes]:
     """Takes a label off a prompt. 409 where it does not serve `expected` any more."""
     params = PromptParams(request.scope["query_string"])
     name, expected = params.required("name"), params.version("expected")
@@ -73,11 +82,11 @@ def _shape(moved: Moved) -> MovedShape:
     )
 
 
-def _arms(body: PromotionBody) -> tuple[Arm, ...] | None:
+def _arms(body: PromotionBody) -> tuple[Arm, ...]:
     if (body.version is None) == (body.split is None):
         raise InvalidRequest("Give the `version` that the label is to serve, or a `split` of several.")
     if body.split is None:
-        return None
+        return ()
     if not 2 <= len(body.split) <= MAX_ARMS:
         raise InvalidRequest(f"A split has 2 to {MAX_ARMS} versions.")
     return tuple(Arm(version=arm.version, weight=arm.weight) for arm in body.split)

@@ -70,6 +70,20 @@ class VersionShape(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
+class HistoryShape(Struct, frozen=True, kw_only=True):
+    """One commit that changed a prompt or a label of it; `what` says in words what `kind` and the rest say."""
+
+    commit: str
+    time: str
+    author: str
+    message: str
+    kind: str
+    what: str
+    label: str | None
+    version: int | None
+    blob: str | None
+
+
 class Mean(Struct, frozen=True, kw_only=True):
     mean: float | None
 

@@ -6,17 +6,20 @@ import asyncio
 from http import HTTPStatus
 
 from litestar import Response, get
+from litestar.di import NamedDependency
+from msgspec.structs import asdict
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.formats import iso
 from trunkline.api.langfuse.prompt_params import PromptParams
 from trunkline.api.native.bodies import HTTPRequest
-from trunkline.api.native.shapes import VersionShape
+from trunkline.api.native.shapes import HistoryShape, VersionShape
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest, NotFound
 from trunkline.prompts.diff import line_diff
 from trunkline.prompts.files import dump_prompt
 from trunkline.prompts.names import validate_prompt_name
+from trunkline.registry.changes import HistoryItem
 from trunkline.registry.registry import Registry
 from trunkline.registry.snapshot import LabelState, PromptState, Snapshot
 from trunkline.serving.entries import labels_of
@@ -26,7 +29,9 @@ MAX_LISTED, DEFAULT_LISTED = 1000, 100
 
 
 @get("/api/v1/prompts")
-async def list_prompts(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def list_prompts(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """Prompts by name with what each label serves. `after` the last name of a page gives the next one."""
     params = PromptParams(request.scope["query_string"])
     prefix, label, tag = params.text("prefix") or "", params.text("label"), params.text("tag")
@@ -44,7 +49,9 @@ async def list_prompts(request: HTTPRequest, services: Services, caller: Caller)
 
 
 @get("/api/v1/prompts/show")
-async def show_prompt(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def show_prompt(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """One version's file as it is written: text with its references, engine, config, tags, contract."""
     params = PromptParams(request.scope["query_string"])
     name, version, label = params.required("name"), params.version(), params.text("label")
@@ -57,7 +64,9 @@ async def show_prompt(request: HTTPRequest, services: Services, caller: Caller) 
 
 
 @get("/api/v1/prompts/history")
-async def get_history(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def get_history(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """What happened to a prompt, or to one of its labels, commit by commit, the newest first."""
     params = PromptParams(request.scope["query_string"])
     name, label = params.required("name"), params.text("label")
@@ -69,7 +78,9 @@ async def get_history(request: HTTPRequest, services: Services, caller: Caller) 
 
 
 @get("/api/v1/prompts/diff")
-async def get_diff(request: HTTPRequest, services: Services, caller: Caller) -> Response[bytes]:
+async def get_diff(
+    request: HTTPRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """The difference of two versions' files, line by line."""
     params = PromptParams(request.scope["query_string"])
     name, old, new = params.required("name"), params.version("from"), params.version("to")
@@ -92,6 +103,34 @@ def version_shape(snapshot: Snapshot, version: Version) -> VersionShape:
         created_at=iso(version.created_at),
         labels=labels_of(state, version.version) if state else (),
     )
+
+
+def history_shape(item: HistoryItem) -> HistoryShape:
+    return HistoryShape(
+        commit=item.commit,
+        time=iso(item.time),
+        author=item.author,
+        message=item.message,
+        kind=item.kind,
+        what=_what(item),
+        label=item.label,
+        version=item.version,
+        blob=item.blob,
+    )
+
+
+def _what(item: HistoryItem) -> str:
+    match item.kind:
+        case "version":
+            return f"version {item.version}" if item.version is not None else "the file"
+        case "label":
+            return f"{item.label} serves {item.version}"
+        case "label-removal":
+            return f"{item.label} removed"
+        case "deletion":
+            return "deleted"
+        case _:
+            return "version numbers"
 
 
 def state_shape(state: PromptState) -> dict[str, JSON]:
@@ -141,15 +180,15 @@ def _show(registry: Registry, name: str, number: int | None, label: str) -> dict
             raise NotFound(f"Prompt not found: '{name}' with label '{label}'")
         version = served.arms[0].version
     content = registry.content(version)
-    shown = {name: getattr(content, name) for name in content.__struct_fields__}
-    described = version_shape(snapshot, version)
-    return {**{name: getattr(described, name) for name in described.__struct_fields__}, **shown}
+    # Tags are shown for every version as the newest file has them.
+    tags = snapshot.prompt(name).tags
+    return {**asdict(version_shape(snapshot, version)), **asdict(content), "tags": tags}
 
 
 def _diff(registry: Registry, name: str, old: int, new: int) -> dict[str, JSON]:
     versions = [registry.version(name, number) for number in (old, new)]
     before, after = (dump_prompt(registry.content(version)).decode() for version in versions)
-    lines = [{"op": op, "text": text} for op, text in line_diff(before, after)]
+    lines = [{"op": op.value, "text": text} for op, text in line_diff(before, after)]
     shapes = [version_shape(registry.snapshot, version) for version in versions]
     return {"name": name, "from": shapes[0], "to": shapes[1], "lines": lines}
 

@@ -1,0 +1,192 @@
+"""What the API's description says of each route beside what its handler tells: parameters, bodies, answers.
+
+Handlers read raw requests, so that they can bound them and name every fault; what they read stands here. A test holds
+this list to the routes: none may be missing, none may be left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trunkline.api.langfuse.formats import PageMeta
+from trunkline.api.langfuse.shapes import ObservationShape, TraceShape
+from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
+from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
+from trunkline.api.langfuse.shapes_scores import ScoreV3Shape
+from trunkline.api.native.shapes import (
+    HistoryShape,
+    KeyBody,
+    MetricsRow,
+    MovedShape,
+    PromotionBody,
+    RollbackBody,
+    VersionShape,
+)
+from trunkline.serving.compiling import CompileRequest
+from trunkline.serving.entries import NativePrompt
+from trunkline.types import JSON
+
+Schema = Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter. `type` is one of JSON Schema's, or `date-time`."""
+
+    name: str
+    type: str = "string"
+    description: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`path` is how the description spells the route where that differs; `answer` a type, or a schema around types."""
+
+    tag: str
+    query: tuple[Query, ...] = ()
+    body: object = None
+    answer: object = None
+    status: int = 200
+    path: str = ""
+    body_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An answer of ``{<key>: [item, …], …}``."""
+
+    item: object
+    key: str = "data"
+    beside: Mapping[str, object] = field(default_factory=dict)
+
+
+PAGE = (Query("page", "integer", "From 1."), Query("limit", "integer", "Items on a page, at most 100."))
+NAME = Query("name", description="The prompt's name.", required=True)
+TIMES = (Query("fromTimestamp", "date-time"), Query("toTimestamp", "date-time"))
+SELECTOR = (
+    Query("label", description="Excludes `version`; `production` where neither is given."),
+    Query("version", "integer"),
+)
+ENVIRONMENT = Query("environment", description="May be repeated.")
+PAGED = {"meta": PageMeta}
+
+PROMPTS, TRACES, SCORES, NATIVE, SERVER = "Prompts", "Traces", "Scores", "Trunkline", "Server"
+
+_TRACE_FILTERS = (
+    *(*PAGE, *TIMES, ENVIRONMENT),
+    *map(Query, ("name", "userId", "sessionId", "tags", "version", "release", "orderBy", "fields")),
+)
+_OBSERVATION_FILTERS = (
+    *(ENVIRONMENT, Query("fromStartTime", "date-time"), Query("toStartTime", "date-time")),
+    *(Query("isRootObservation", "boolean"), Query("limit", "integer")),
+    *map(Query, ("name", "userId", "type", "traceId", "parentObservationId", "sessionId", "level", "version")),
+)
+_SCORE_FILTERS = (
+    *(*TIMES, ENVIRONMENT, Query("value", "number"), Query("limit", "integer")),
+    *map(Query, ("name", "userId", "source", "dataType", "operator", "traceId", "observationId", "sessionId")),
+    *map(Query, ("configId", "queueId", "datasetRunId", "fields")),
+)
+
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("GET", "/api/public/health"): Operation(SERVER),
+    ("GET", "/api/public/projects"): Operation(SERVER),
+    ("GET", "/api/public/v2/prompts"): Operation(
+        PROMPTS,
+        query=(
+            *(*map(Query, ("name", "label", "tag")), Query("version", "integer"), PAGE[0]),
+            Query("limit", "integer", "Items on a page: 10 where it is not given, at most 100."),
+            *(Query("fromUpdatedAt", "date-time"), Query("toUpdatedAt", "date-time")),
+        ),
+        answer=Listed(PromptMetaShape, beside={"meta": PageMeta, "pagination": PageMeta}),
+    ),
+    ("POST", "/api/public/v2/prompts"): Operation(PROMPTS, body=CreatePrompt, answer=PromptShape, status=201),
+    ("GET", "/api/public/v2/prompts/{prompt_name}"): Operation(
+        PROMPTS,
+        query=(
+            *SELECTOR,
+            Query("resolve", "boolean", "`false` gives the text with its references in it."),
+            Query("sticky", description="Keeps a caller on one version of a split."),
+        ),
+        answer=PromptShape,
+    ),
+    ("PATCH", "/api/public/v2/prompts/{prompt_name}"): Operation(
+        PROMPTS,
+        body=NewLabels,
+        answer=PromptShape,
+        path="/api/public/v2/prompts/{prompt_name}/versions/{version}",
+    ),
+    ("DELETE", "/api/public/v2/prompts/{prompt_name}"): Operation(
+        PROMPTS,
+        query=(
+            Query("label", description="Only the versions that have it."),
+            Query("version", "integer", "Only this one."),
+        ),
+        status=204,
+    ),
+    ("POST", "/api/public/ingestion"): Operation(TRACES, body={"type": "object", "required": ["batch"]}, status=207),
+    ("POST", "/api/public/otel/v1/traces"): Operation(
+        TRACES, body={"type": "string", "format": "binary"}, body_type="application/x-protobuf"
+    ),
+    ("GET", "/api/public/traces"): Operation(TRACES, query=_TRACE_FILTERS, answer=Listed({}, beside=PAGED)),
+    ("DELETE", "/api/public/traces"): Operation(TRACES, body={"type": "object", "required": ["traceIds"]}),
+    ("GET", "/api/public/traces/{trace_id}"): Operation(TRACES, query=(Query("fields"),), answer=TraceShape),
+    ("DELETE", "/api/public/traces/{trace_id}"): Operation(TRACES),
+    ("GET", "/api/public/observations"): Operation(
+        TRACES, query=(PAGE[0], *_OBSERVATION_FILTERS), answer=Listed(ObservationShape, beside=PAGED)
+    ),
+    ("GET", "/api/public/observations/{observation_id}"): Operation(TRACES, answer=ObservationShape),
+    ("GET", "/api/public/v2/observations"): Operation(
+        TRACES,
+        query=(*_OBSERVATION_FILTERS, *map(Query, ("fields", "cursor", "expandMetadata"))),
+        answer=Listed({}, beside={"meta": {"type": "object"}}),
+    ),
+    ("POST", "/api/public/scores"): Operation(SCORES, body={"type": ["object", "array"]}),
+    ("DELETE", "/api/public/scores/{score_id}"): Operation(SCORES, status=204),
+    ("GET", "/api/public/v2/scores"): Operation(
+        SCORES,
+        query=(PAGE[0], *_SCORE_FILTERS, *map(Query, ("scoreIds", "traceTags"))),
+        answer=Listed({}, beside=PAGED),
+    ),
+    ("GET", "/api/public/v2/scores/{score_id}"): Operation(SCORES, answer=LangfuseScore),
+    ("GET", "/api/public/v3/scores"): Operation(
+        SCORES,
+        query=(*_SCORE_FILTERS, *map(Query, ("id", "cursor", "valueMin", "valueMax"))),
+        answer=Listed(ScoreV3Shape, beside={"meta": {"type": "object"}}),
+    ),
+    ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
+    ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),
+    ("DELETE", "/api/v1/labels/{label}"): Operation(
+        NATIVE,
+        query=(NAME, Query("expected", "integer", "The version that the label is thought to serve.")),
+        answer=MovedShape,
+    ),
+    ("GET", "/api/v1/prompts"): Operation(
+        NATIVE,
+        query=(*map(Query, ("prefix", "label", "tag", "after")), Query("limit", "integer")),
+        answer=Listed({"type": "object"}, key="prompts"),
+    ),
+    ("GET", "/api/v1/prompts/show"): Operation(NATIVE, query=(NAME, *SELECTOR)),
+    ("GET", "/api/v1/prompts/history"): Operation(
+        NATIVE, query=(NAME, Query("label"), Query("limit", "integer")), answer=Listed(HistoryShape, key="history")
+    ),
+    ("GET", "/api/v1/prompts/diff"): Operation(
+        NATIVE, query=(NAME, Query("from", "integer", required=True), Query("to", "integer", required=True))
+    ),
+    ("GET", "/api/v1/prompts/metrics"): Operation(
+        NATIVE,
+        query=(NAME, Query("since", "date-time"), Query("until", "date-time"), Query("environment")),
+        answer=Listed(MetricsRow, key="versions"),
+    ),
+    ("POST", "/api/v1/promotions"): Operation(NATIVE, body=PromotionBody, answer=MovedShape),
+    ("POST", "/api/v1/rollbacks"): Operation(NATIVE, body=RollbackBody, answer=(MovedShape, VersionShape)),
+    ("GET", "/api/v1/keys"): Operation(SERVER, answer=Listed({"type": "object"}, key="keys")),
+    ("POST", "/api/v1/keys"): Operation(SERVER, body=KeyBody, status=201),
+    ("DELETE", "/api/v1/keys/{public_key}"): Operation(SERVER),
+    ("GET", "/api/v1/projects"): Operation(SERVER, answer=Listed({"type": "object"}, key="projects")),
+    ("GET", "/health"): Operation(SERVER),
+    ("GET", "/metrics"): Operation(SERVER),
+    ("GET", "/api/openapi.json"): Operation(SERVER),
+    ("GET", "/api/docs"): Operation(SERVER),
+}
