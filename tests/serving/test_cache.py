@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from redis.asyncio import Redis
@@ -146,20 +147,58 @@ async def test_full_goes_on_reading(cache: SharedCache, raw: Redis) -> None:
     await until_put(cache, b"other", b"v")
 
 
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def cache_of(talk: Talk) -> AsyncIterator[SharedCache]:
+    """A cache at the address of something that is no Redis; every conversation has ended at the exit."""
+    conversations: list[asyncio.Task[None]] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        conversations.append(task)
+        with contextlib.suppress(OSError):
+            await talk(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    cache = SharedCache(f"redis://127.0.0.1:{port}", SECRET, timeout=TIMEOUT, ttl=60, max_bytes=1000)
+    yield cache
+    await cache.aclose()
+    server.close()
+    await server.wait_closed()
+    await asyncio.gather(*conversations)
+
+
 async def test_something_else_at_the_address() -> None:
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    cache = SharedCache(f"redis://127.0.0.1:{port}", SECRET, timeout=TIMEOUT, ttl=60, max_bytes=1000)
-    assert await cache.get(b"k") is None
-    assert not cache.available
-    await cache.aclose()
-    server.close()
-    await server.wait_closed()
+    async with cache_of(babble) as cache:
+        assert await cache.get(b"k") is None
+        assert not cache.available
+
+
+async def test_one_that_answers_too_slowly_costs_less_and_less() -> None:
+    async def dawdle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while command := await reader.read(65_536):
+            if b"PING" not in command:
+                await asyncio.sleep(4 * TIMEOUT)
+            writer.write(b"+OK\r\n")
+
+    async with cache_of(dawdle) as cache:
+        waited = 0.0
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            began = time.monotonic()
+            assert await cache.get(b"k") is None
+            waited += time.monotonic() - began
+            await asyncio.sleep(0.005)
+        assert waited < 1.0
 
 
 async def test_nothing_at_the_address() -> None:

@@ -37,6 +37,8 @@ MOST_READS = 64
 MOST_QUEUED = 512
 WRITES_AT_ONCE = 64
 FIRST_PROBE_S, LAST_PROBE_S = 0.1, 2.0
+LEAST_PROBE_S = 0.05
+RELAPSE_S = 5.0
 WRITE_REST_S = 1.0
 FAILURES = (RedisError, OSError, TimeoutError)
 
@@ -66,6 +68,8 @@ class SharedCache:
         self._writer: asyncio.Task[None] | None = None
         self._prober: asyncio.Task[None] | None = None
         self._rest_until = 0.0
+        self._back_at = float("-inf")
+        self._patience = FIRST_PROBE_S
         self._closed = False
         self.hits = self.misses = self.failures = self.poisoned = self.written = self.dropped = 0
 
@@ -117,7 +121,7 @@ class SharedCache:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._disconnect(self._client, under_way=True)
+        await self._disconnect(self._client)
 
     def _authentic(self, key: bytes, stored: bytes | str) -> bytes | None:
         if not stored:
@@ -177,22 +181,33 @@ class SharedCache:
             self._prober = asyncio.create_task(self._probe())
 
     async def _probe(self) -> None:
-        broken = self._client
-        self._client = self._connect()
-        await self._disconnect(broken)
-        wait = FIRST_PROBE_S
+        broken, self._client = self._client, self._connect()
+        try:
+            await asyncio.sleep(self.timeout)  # by then everybody who waits for the old connections has given up
+        finally:
+            await self._disconnect(broken)
+        # One that comes back only to be lost again (it answers, but too slowly) is left out longer each time.
+        clock = asyncio.get_running_loop().time
+        relapse = clock() - self._back_at < RELAPSE_S
+        self._patience = self._patience * 2 if relapse else FIRST_PROBE_S
         while True:
-            await asyncio.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - spreads the workers
-            try:
-                async with asyncio.timeout(max(self.timeout, 0.05)):
-                    await self._client.ping()
-            except FAILURES:
-                await self._disconnect(self._client)
-                wait = min(wait * 2, LAST_PROBE_S)
-                continue
-            log.info("redis_back")
-            self._prober = None
-            return
+            self._patience = min(self._patience, LAST_PROBE_S)
+            await asyncio.sleep(self._patience * random.uniform(0.75, 1.25))  # noqa: S311 - spreads the workers
+            if await self._answers():
+                break
+            self._patience *= 2
+        log.info("redis_back")
+        self._back_at = clock()
+        self._prober = None
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(max(self.timeout, LEAST_PROBE_S)):
+                await self._client.ping()
+        except FAILURES:
+            await self._disconnect(self._client)
+            return False
+        return True
 
     def _connect(self) -> Redis:
         return Redis.from_url(
@@ -204,8 +219,7 @@ class SharedCache:
             protocol=2,  # no HELLO round trips, no pushed messages
         )
 
-    async def _disconnect(self, client: Redis, *, under_way: bool = False) -> None:
-        """Closes idle connections; those under way end at their own deadline, which closes them too."""
+    async def _disconnect(self, client: Redis) -> None:
         with contextlib.suppress(*FAILURES):
             async with asyncio.timeout(1.0):
-                await client.connection_pool.disconnect(inuse_connections=under_way)
+                await client.connection_pool.disconnect(inuse_connections=True)
