@@ -95,8 +95,9 @@ class ServerProcess:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line)
+        with process.stdout as lines:
+            for line in lines:
+                self.output.append(line)
 
     def _answers(self) -> bool:
         if not self.url:

@@ -72,8 +72,8 @@ def test_sdk_2_reads_its_generation_back(server: ServerProcess, py2: Any) -> Non
     generation = get(server, f"/api/public/observations/{py2['ids']['generation']}")
     assert generation["parentObservationId"] == py2["ids"]["span"]
     assert generation["model"] == "gpt-4o-mini"
-    assert generation["modelParameters"]["temperature"] == 0.7
-    assert generation["modelParameters"]["max_tokens"] == 100
+    # The SDK's own union of parameter types has no float: it sends one as text.
+    assert generation["modelParameters"] == {"temperature": "0.7", "max_tokens": 100, "stop": ["a", "b"]}
     assert generation["input"] == [{"role": "user", "content": "Say 1"}]
     assert generation["output"] == "one"
     assert generation["version"] == "9"
@@ -112,7 +112,7 @@ def test_the_example_of_the_introduction(server: ServerProcess, py2: Any) -> Non
     (generation,) = trace["observations"]
     assert generation["name"] == "openai-generation"
     assert generation["model"] == "gpt-4o"
-    assert generation["modelParameters"] == {"temperature": 0.2}
+    assert generation["modelParameters"] == {"temperature": "0.2"}
     assert generation["metadata"] == {"interface": "whatsapp"}
     assert generation["usageDetails"] == {"input": 50, "output": 49, "total": 99}
     assert generation["output"] == "Hi"
@@ -177,6 +177,7 @@ def test_the_same_score_id_again_is_an_update(py5: Any) -> None:
     assert py5["session_scores"] == [["fixed-id", 4]]
 
 
-def test_printed_addresses_lead_to_the_project(py2: Any, py5: Any) -> None:
-    assert py5["url"].endswith(f"/project/default/traces/{py5['trace']}")
-    assert "/traces/" in py2["url"]
+def test_printed_addresses(server: ServerProcess, py2: Any, py5: Any) -> None:
+    """SDK 5 knows the project from the API; SDK 2 does not ask."""
+    assert py5["url"] == f"{server.url}/project/default/traces/{py5['trace']}"
+    assert py2["url"] == f"{server.url}/trace/{py2['ids']['trace']}"
