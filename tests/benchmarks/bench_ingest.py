@@ -14,13 +14,14 @@ import asyncio
 import base64
 import gzip
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -71,8 +72,7 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
         self._parser, self._chunks = httptools.HttpResponseParser(self), []
@@ -151,16 +151,17 @@ class Load:
         return accepted
 
 
-async def measure(workload: Workload, spans: int, seconds: float, load: Load, data: Path | None) -> dict[str, Any]:
+async def measure(workload: Workload, spans: int, seconds: float, load: Load, at: Server) -> dict[str, Any]:
     spans = int(spans * workload.share) // workload.batch * workload.batch
     bodies = workload.bodies(Payloads(), spans)
     requests = [load.request("POST", workload.path, body, workload.headers) for body in bodies]
     load.latencies, load.refused = [], []
     counter = await load.connect()
-    before, size_before = await load.count(counter), folder_size(data)
-    cpu, began = time.process_time(), time.perf_counter()
+    before, size_before = await load.count(counter), at.stored_bytes()
+    own_cpu, its_cpu, began = time.process_time(), at.cpu_seconds(), time.perf_counter()
     accepted = await load.send_all(requests, seconds) * workload.batch
-    took, own_cpu = time.perf_counter() - began, time.process_time() - cpu
+    took = time.perf_counter() - began
+    own_cpu, its_cpu = time.process_time() - own_cpu, at.cpu_seconds() - its_cpu
     while await load.count(counter) < before + accepted and time.perf_counter() - began < seconds + 30:
         await asyncio.sleep(0.005)
     read_back = time.perf_counter() - began
@@ -177,23 +178,38 @@ async def measure(workload: Workload, spans: int, seconds: float, load: Load, da
         "refused": len(load.refused),
         "p50 ms": round(latencies[len(latencies) // 2] * 1000, 2),
         "p99 ms": round(latencies[int(len(latencies) * 0.99)] * 1000, 2),
-        "stored bytes a span": round((folder_size(data) - size_before) / max(accepted, 1)),
+        "server's CPU, us a span": round(its_cpu / max(accepted, 1) * 1e6, 1),
+        "stored bytes a span": round((at.stored_bytes() - size_before) / max(accepted, 1)),
         "load generator's share of a core": round(own_cpu / took, 2),
     }
 
 
-def folder_size(data: Path | None) -> int:
-    """Bytes of the trace store without its write-ahead log, which is bounded and does not grow with the spans."""
-    return sum(path.stat().st_size for path in data.glob("traces.db")) if data else 0
+@dataclass(frozen=True)
+class Server:
+    """What can be known of a server that was started here; zeros for one that runs elsewhere."""
+
+    data: Path | None = None
+    pid: int = 0
+
+    def stored_bytes(self) -> int:
+        """Bytes of the trace store without its write-ahead log, which is bounded and does not grow with the spans."""
+        return sum(path.stat().st_size for path in self.data.glob("traces.db")) if self.data else 0
+
+    def cpu_seconds(self) -> float:
+        """Unlike rates, this hardly depends on what else the machine does."""
+        if not self.pid:
+            return 0.0
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def run(options: argparse.Namespace, url: str, keys: tuple[str, str], data: Path | None) -> None:
+async def run(options: argparse.Namespace, url: str, keys: tuple[str, str], at: Server) -> None:
     load = Load(url, keys)
-    await measure(WORKLOADS[0], 1000, 10, load, data)  # warm: imports, caches, the first pages of the files
+    await measure(WORKLOADS[0], 1000, 10, load, at)  # warm: imports, caches, the first pages of the files
     for workload in WORKLOADS:
         if options.only and workload.name not in options.only:
             continue
-        figures = await measure(workload, options.spans, options.seconds, load, data)
+        figures = await measure(workload, options.spans, options.seconds, load, at)
         sys.stdout.write(json.dumps(figures) + "\n")
         sys.stdout.flush()
         for status, body in load.refused[:3]:
@@ -210,10 +226,11 @@ def main() -> None:
     parser.add_argument("--secret-key", default=SECRET_KEY)
     options = parser.parse_args()
     if options.url:
-        uvloop.run(run(options, options.url, (options.public_key, options.secret_key), None))
+        uvloop.run(run(options, options.url, (options.public_key, options.secret_key), Server()))
         return
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
-        uvloop.run(run(options, server.url, (PUBLIC_KEY, SECRET_KEY), server.data))
+        assert server.process is not None
+        uvloop.run(run(options, server.url, (PUBLIC_KEY, SECRET_KEY), Server(server.data, server.process.pid)))
 
 
 if __name__ == "__main__":
