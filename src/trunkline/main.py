@@ -1,1 +1,223 @@
-"""The composition root: builds every part from the settings and wires them together."""
+"""The composition root: builds every part of one process from the settings and wires them together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+
+from trunkline.api.access_log import AccessLog
+from trunkline.api.app import create_app
+from trunkline.api.auth import Authenticator
+from trunkline.api.fastpath import App, Message, Receive, Scope, Send
+from trunkline.api.langfuse.shapes_prompts import PromptEncoder
+from trunkline.api.logs import configure_logging
+from trunkline.api.metrics import ENVIRONMENT, Metrics
+from trunkline.api.services import Services
+from trunkline.installation import DataFolder, open_or_seed
+from trunkline.registry.receive import ReceiveServer
+from trunkline.registry.registry import Registry, open_registry
+from trunkline.registry.tables import Tables
+from trunkline.registry.watch import watch
+from trunkline.rows import FetchCount
+from trunkline.serving.answers import PromptServer
+from trunkline.serving.cache import SharedCache
+from trunkline.serving.fetches import FetchCounts
+from trunkline.settings import Settings, load_settings
+from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.registry_tables import SQLiteTables
+from trunkline.store.sqlite_store import SQLiteTraceStore
+from trunkline.tracing.cost import price
+from trunkline.types import Micros
+from trunkline.ui.routes import routers
+
+log = structlog.get_logger(__name__)
+
+HOUR: Micros = 3_600_000_000
+GC_THRESHOLD = 50_000
+"""New containers between two young collections. Decoding a batch of spans makes thousands that all live until the batch
+is written; collecting among them is 30 % of its time (`docs/performance.md`)."""
+
+
+def application() -> App:
+    """What uvicorn calls in each worker process: the whole application, told by the environment."""
+    settings = load_settings()
+    configure_logging(settings)
+    process = Process(settings)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    return process
+
+
+class Process:
+    """One worker process: its parts, and the background tasks that live from the server's start to its stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = DataFolder(settings.data)
+        self.parts = compose(settings, self.folder)
+        self._app = create_app(self.parts.services, routers(self.parts.services))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application's own lifespan inside of this process's: its tasks start first and end last."""
+        async with AsyncExitStack() as stack:
+            started = False
+
+            async def receive_and_start() -> Message:
+                nonlocal started
+                message = await receive()
+                if message["type"] == "lifespan.startup" and not started:
+                    started = True
+                    await stack.enter_async_context(self.running())
+                return message
+
+            await self._app(scope, receive_and_start, send)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Opens the registries, then keeps every background task going."""
+        services, parts = self.parts.services, self.parts
+        await asyncio.to_thread(parts.open_registries)
+        services.auth.on_change.append(parts.open_registries)
+        if services.access_log is not None:
+            services.access_log.start()
+        tasks: list[Callable[[], Awaitable[None]]] = [
+            lambda: watch(parts.registries, self.settings.head_poll_ms),
+            services.prompts.fetches.run,
+            services.metrics.run,
+            lambda: serve_hooks(self.folder, parts.registries),
+            lambda: end_with_parent(self.settings.workers),
+        ]
+        async with keeping(tasks):
+            try:
+                yield
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        services = self.parts.services
+        if services.prompts.shared is not None:
+            await services.prompts.shared.aclose()
+        await services.traces.close()
+        await asyncio.to_thread(self.parts.close)
+        if services.access_log is not None:
+            services.access_log.close()
+
+
+class Parts:
+    """What `compose` made: the services that handlers see, and what only the process itself handles."""
+
+    def __init__(self, folder: DataFolder, tables: SQLiteTables, services: Services, registries: dict[str, Registry]):
+        self.folder, self.tables, self.services, self.registries = folder, tables, services, registries
+
+    def open_registries(self) -> None:
+        """Opens the registry of every project that is not open yet. Blocks: a cold index takes seconds."""
+        for project in self.services.control.projects():
+            if project.id not in self.registries:
+                path = open_or_seed(self.folder, project.id)
+                self.registries[project.id] = open_registry(path, project.id, self.tables)
+
+    def close(self) -> None:
+        self.tables.close()
+        self.services.control.close()
+
+
+def compose(settings: Settings, folder: DataFolder) -> Parts:
+    """Every part of a process, not running yet."""
+    key = folder.signing_key()
+    control = ControlStore(folder.control, key)
+    tables = SQLiteTables(folder.registry)
+    registries: dict[str, Registry] = {}
+    metrics = Metrics(Path(os.environ[ENVIRONMENT]) if settings.workers > 1 and ENVIRONMENT in os.environ else None)
+    shared = _shared_cache(settings, key)
+    if shared is not None:
+        metrics.watch_shared_cache(shared)
+    fetches = FetchCounts(lambda counts: _write_fetches(tables, counts))
+    prompts = PromptServer(registries, PromptEncoder(), shared, fetches, secret=key)
+    services = Services(
+        settings=settings,
+        control=control,
+        auth=Authenticator(control),
+        registries=registries,
+        prompts=prompts,
+        traces=SQLiteTraceStore(folder.traces, pricer=price),
+        metrics=metrics,
+        access_log=AccessLog() if settings.access_log else None,
+    )
+    return Parts(folder, tables, services, registries)
+
+
+def _shared_cache(settings: Settings, key: bytes) -> SharedCache | None:
+    if not settings.redis_url:
+        return None
+    return SharedCache(
+        settings.redis_url,
+        key,
+        timeout=settings.redis_timeout_ms / 1000,
+        ttl=settings.redis_ttl_s,
+        max_bytes=settings.redis_max_bytes,
+    )
+
+
+def _write_fetches(tables: Tables, counts: Mapping[tuple[str, str, int, str, str], int]) -> None:
+    hour = now_micros() // HOUR
+    tables.fetches.add(FetchCount(*counted, hour=hour, count=count) for counted, count in counts.items())
+
+
+@contextlib.asynccontextmanager
+async def keeping(tasks: list[Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    """Keeps background tasks going: one that fails is logged and begun again after a second."""
+    running = [asyncio.create_task(_kept(task)) for task in tasks]
+    try:
+        yield
+    finally:
+        for task in reversed(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _kept(task: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await task()
+            return
+        except Exception as error:
+            log.error("background_task_failed", exc_info=error)
+            await asyncio.sleep(1)
+
+
+async def serve_hooks(folder: DataFolder, registries: Mapping[str, Registry]) -> None:
+    """Answers Git's pre-receive hooks, in one worker of all: whoever holds the lock; another one follows it."""
+    with (folder.run / "receive.lock").open("w") as lock:
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            await asyncio.sleep(0.5)
+        await ReceiveServer(folder.receive_socket, registries).serve()
+
+
+async def end_with_parent(workers: int) -> None:
+    """A worker whose supervisor was killed stops: it would hold the port and the files for ever."""
+    if workers == 1:
+        return
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells a process of its parent's end but a look
+        await asyncio.sleep(0.5)
+    log.warning("supervisor_gone", action="stopping")
+    os.kill(os.getpid(), signal.SIGTERM)

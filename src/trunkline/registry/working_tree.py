@@ -31,12 +31,10 @@ class WorkingTree:
 
     def identity(self) -> Actor:
         """Who `git commit` would name here. Raises InvalidRequest where Git was never told."""
-        try:
-            name, email = self._git.config["user.name"], self._git.config["user.email"]
-        except KeyError:
-            raise InvalidRequest(
-                "Git does not know who you are: set user.name and user.email with `git config`."
-            ) from None
+        config = {entry.name: entry.value for entry in self._git.config}
+        name, email = config.get("user.name"), config.get("user.email")
+        if not name or not email:
+            raise InvalidRequest("Git does not know who you are: set user.name and user.email with `git config`.")
         return Actor(kind=ActorKind.OPERATOR, name=name, email=email)
 
     @contextlib.contextmanager
@@ -57,4 +55,5 @@ class WorkingTree:
         if present != (old.read(change.path) if old else None):
             log.warning("file_left_alone", path=change.path, reason="it has changes that are not committed")
             return
-        run_git(folder, "restore", "--source=HEAD", "--staged", "--worktree", "--", f":(literal){change.path}")
+        restore = ("restore", "--source=HEAD", "--staged", "--worktree", "--", f":(literal){change.path}")
+        run_git(None, "-C", str(folder), *restore)

@@ -1,0 +1,62 @@
+"""The command `trunkline`.
+
+Each command lives in a module that is imported when the command is called (the pattern of click's documentation,
+"Lazily Loading Subcommands"): `trunkline check` in a commit hook must not wait for a web framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from trunkline import __version__
+from trunkline.cli.output import errors
+from trunkline.errors import TrunklineError
+
+COMMANDS = {
+    "serve": "trunkline.cli.running:serve",
+    "init": "trunkline.cli.running:init",
+    "config": "trunkline.cli.running:config",
+    "check": "trunkline.cli.checking:check",
+    "show": "trunkline.cli.reading:show",
+    "log": "trunkline.cli.reading:log",
+    "diff": "trunkline.cli.reading:diff",
+    "promote": "trunkline.cli.moving:promote",
+    "rollback": "trunkline.cli.moving:rollback",
+    "keys": "trunkline.cli.administration:keys",
+    "projects": "trunkline.cli.administration:projects",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trunkline")
+def trunkline() -> None:
+    """Trunkline: a prompt registry whose database is Git.
+
+    Commands work on a data folder (--data), on a repository or working tree (--repo), or on a server (--url).
+    """
+
+
+def main() -> None:
+    """Runs the command. An error that Trunkline means to raise is printed without a traceback; the exit code is 1."""
+    try:
+        trunkline()
+    except TrunklineError as error:
+        errors.print(f"Error: {error.message}", markup=False, style="red")
+        sys.exit(1)
