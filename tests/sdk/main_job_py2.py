@@ -19,7 +19,7 @@ found = {"auth": langfuse.auth_check()}
 # 1. Fetch by label and compile.
 prompt = langfuse.get_prompt("support/triage", type="chat")
 messages = prompt.compile(
-    product="Trunkline", ticket="My invoice is wrong", history=[{"role": "user", "content": "Hi"}]
+    product="Trunkline", ticket="My invoice is wrong"
 )
 found["fetched"] = {"version": prompt.version, "labels": prompt.labels, "messages": messages}
 
@@ -41,7 +41,7 @@ trace = langfuse.trace(
     input={"ticket": "My invoice is wrong"},
 )
 span = trace.span(name="prepare", input={"step": 1})
-sent = [m for m in newest.compile(product="Trunkline", ticket="My invoice is wrong", history=[]) if m.get("role")]
+sent = [m for m in newest.compile(product="Trunkline", ticket="My invoice is wrong") if m.get("role")]
 generation = span.generation(
     name="triage", model="gpt-4o-mini", model_parameters={"temperature": 0.2}, input=sent, prompt=newest
 )

@@ -13,11 +13,11 @@ found = {"auth": langfuse.auth_check()}
 
 # 1. Fetch by label and compile.
 prompt = langfuse.get_prompt("support/triage", type="chat")
-messages = prompt.compile(product="Trunkline", ticket="It crashes", history=[{"role": "user", "content": "Hi"}])
+messages = prompt.compile(product="Trunkline", ticket="It crashes")
 found["fetched"] = {"version": prompt.version, "labels": prompt.labels, "messages": messages}
 
 # 2. A new version.
-text = [dict(entry) for entry in prompt.prompt]
+text = [{"role": entry["role"], "content": entry["content"]} for entry in prompt.prompt]
 text[0]["content"] += "Answer in English.\n"
 created = langfuse.create_prompt(
     name="support/triage",
@@ -35,7 +35,7 @@ newest = langfuse.get_prompt("support/triage", version=created.version, type="ch
 @observe()
 def triage(ticket):
     with langfuse.start_as_current_observation(name="prepare", as_type="span", input={"step": 1}) as span:
-        sent = [m for m in newest.compile(product="Trunkline", ticket=ticket, history=[]) if m.get("role")]
+        sent = [m for m in newest.compile(product="Trunkline", ticket=ticket) if m.get("role")]
         span.update(output={"messages": len(sent)})
     with langfuse.start_as_current_observation(
         name="triage", as_type="generation", model="gpt-4o-mini", model_parameters={"temperature": 0.2}, prompt=newest
