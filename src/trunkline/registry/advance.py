@@ -122,12 +122,12 @@ class Advance:
             if found.fault is None or found.arms:
                 if fault is None:
                     return found
-                return Own(arms=found.arms, fault=fault, as_of=found.as_of or self._sha(position))
+                return Own(arms=found.arms, fault=fault, as_of=found.as_of if found.fault else self._sha(position))
             fault = fault or found.fault
             position = step - 1
         if fault is None:
             return base
-        return Own(arms=base.arms, fault=fault, as_of=base.as_of or self._sha(position))
+        return Own(arms=base.arms, fault=fault, as_of=base.as_of if base.fault else self._sha(position))
 
     def _judge(self, history: History, label: str, seq: int) -> Own:
         """The own state after one commit, without falling back: arms, or a fault, or neither (no such label)."""
@@ -225,17 +225,20 @@ class Advance:
             seen: set[str] = set()
             try:
                 arms = self._resolved(own, position, seen)
-                return LabelState(label=label, arms=arms, held=fault, as_of=own.as_of or self._sha(position))
+                return LabelState(
+                    label=label, arms=arms, held=fault, as_of=own.as_of if own.fault else self._sha(position)
+                )
             except InvalidRequest:
                 names = {history.name, *seen}
-                consulted |= seen
 
     def _fall_back_to_base(self, history: History, label: str, fault: Fault, position: int) -> LabelState:
         entry = history.base.entries.get(label)
         before = entry.state if entry else None
         if before is None:
             return LabelState(label=label, arms=(), held=fault)
-        return LabelState(label=label, arms=before.arms, held=fault, as_of=before.as_of or self._sha(position))
+        return LabelState(
+            label=label, arms=before.arms, held=fault, as_of=before.as_of if before.held else self._sha(position)
+        )
 
     def _resolved(self, own: Own, seq: int, consulted: set[str]) -> tuple[ServedArm, ...]:
         return tuple(self._with_uses(arm, seq, consulted) for arm in own.arms)
