@@ -134,6 +134,7 @@ class Evaluation:
             if isinstance(part, nodes.TemplateData):
                 text = part.data
             else:
+                self._meter.line = part.lineno
                 value = self._value(part)
                 text = self._attempt(text_of, value, self._meter) if not isinstance(value, str) else value
                 text = "" if isinstance(text, Unknown) else text
@@ -340,7 +341,7 @@ class Evaluation:
             if _any_unknown(None, args, kwargs):
                 return UNKNOWN
             found = range(*args)
-            if len(found) > MAX_RANGE:
+            if _length(found) > MAX_RANGE:
                 raise self._meter.refusal(f"a range has at most {MAX_RANGE:,} numbers.")
             return found
         made = dict(*args, **kwargs)
@@ -443,6 +444,11 @@ class Evaluation:
         for one, other in ((left, right), (right, left)):
             size = len(one) * (1 if isinstance(one, str) else ITEM) if isinstance(one, str | list | tuple) else 0
             self._meter.spend(size * max(other, 0) if kind is nodes.Mul and isinstance(other, int) else size)
+
+
+def _length(numbers: range) -> int:
+    """Also of ranges that are too long for ``len``."""
+    return max(0, (numbers.stop - numbers.start + numbers.step - (1 if numbers.step > 0 else -1)) // numbers.step)
 
 
 def _bits(kind: type[nodes.Node], left: int, right: int) -> int:

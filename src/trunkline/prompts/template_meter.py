@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from trunkline.errors import InvalidRequest
 from trunkline.types import JSON
 
-MAX_STEPS = 25_000
+MAX_STEPS = 20_000
 """Expressions and statements evaluated; about 1.5 µs each."""
 MAX_WORK = 4 * 1024 * 1024
 """Characters read or written by operations; a list or mapping costs `COLLECTION`, and `ITEM` for each item."""

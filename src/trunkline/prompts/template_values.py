@@ -238,7 +238,7 @@ class Toolbox:
         return list(value.items())
 
     def map(self, value: Value, *args: Value, **kwargs: Value) -> list[Value]:
-        found = items_of(value, self.meter)
+        found = self.some(value)
         if not args and "attribute" in kwargs:
             return list(map(self.getter(kwargs["attribute"], kwargs.get("default")), found))
         name, *rest = args or [None]
@@ -246,18 +246,22 @@ class Toolbox:
         return [self.paid(self.filter, name, item, rest, kwargs) for item in found]
 
     def select(self, value: Value, name: str | None = None, *args: Value) -> list[Value]:
-        return [item for item in items_of(value, self.meter) if self.holds(item, name, args)]
+        return [item for item in self.some(value) if self.holds(item, name, args)]
 
     def reject(self, value: Value, name: str | None = None, *args: Value) -> list[Value]:
-        return [item for item in items_of(value, self.meter) if not self.holds(item, name, args)]
+        return [item for item in self.some(value) if not self.holds(item, name, args)]
 
     def selectattr(self, value: Value, attribute: str, name: str | None = None, *args: Value) -> list[Value]:
         get = self.getter(attribute)
-        return [item for item in items_of(value, self.meter) if self.holds(get(item), name, args)]
+        return [item for item in self.some(value) if self.holds(get(item), name, args)]
 
     def rejectattr(self, value: Value, attribute: str, name: str | None = None, *args: Value) -> list[Value]:
         get = self.getter(attribute)
-        return [item for item in items_of(value, self.meter) if not self.holds(get(item), name, args)]
+        return [item for item in self.some(value) if not self.holds(get(item), name, args)]
+
+    def some(self, value: Value) -> list[Value]:
+        """The items; none of what is false, even if it is no list."""
+        return items_of(value, self.meter) if value else []
 
     def holds(self, item: Value, name: str | None, args: Sequence[Value]) -> bool:
         if name is None:
@@ -300,7 +304,7 @@ class Toolbox:
     def slice(self, value: Value, slices: int, fill_with: Value = None) -> Value:
         self.bounded(slices, MAX_RANGE, "a count")
         self.meter.spend(ITEM * 2 * slices)
-        return list(stock.do_slice(items_of(value, self.meter), max(slices, 1), fill_with))
+        return list(stock.sync_do_slice(items_of(value, self.meter), max(slices, 1), fill_with))
 
     def default(self, value: Value, default: Value = "", boolean: bool = False) -> Value:
         return default if isinstance(value, Undefined) or (boolean and not value) else value
@@ -385,7 +389,7 @@ FILTERS: dict[str, Filter] = {
     "sort": Toolbox.sort,
     "string": _on_text(str),
     "sum": Toolbox.sum,
-    "title": _on_text(stock.do_title, cost=8),
+    "title": _on_text(stock.do_title, cost=32),
     "tojson": Toolbox.tojson,
     "trim": lambda box, value, chars=None: text_of(value, box.meter).strip(chars),
     "truncate": Toolbox.truncate,

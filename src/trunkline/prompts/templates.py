@@ -27,7 +27,7 @@ from trunkline.prompts.template_values import FILTERS, TESTS
 from trunkline.types import JSON, Struct
 
 MAX_SOURCE = 256 * 1024
-MAX_TOKENS = 5_000
+MAX_TOKENS = 4_500
 MAX_NESTING = 60
 MAX_CACHED_SOURCE = 16 * 1024
 
