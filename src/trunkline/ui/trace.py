@@ -1,0 +1,247 @@
+"""One trace: its tree and timeline, and the chosen observation beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from trunkline.api.services import Services
+from trunkline.errors import NotFound
+from trunkline.registry.registry import Registry
+from trunkline.types import JSONBytes, Observation, Score, Struct, Trace, TraceDetail, Version
+from trunkline.ui import addresses, formats, timeline
+from trunkline.ui.content import Payload, decode, show
+from trunkline.ui.paging import Pages, whole_number
+from trunkline.ui.rendering import Page, Site
+from trunkline.ui.sessions import Place, WebRequest
+from trunkline.ui.traces import ScoreChip, score_chip
+
+WHOLE = "trace"
+"""What `chosen` says where the trace itself is shown."""
+MAX_FACTS = 60
+
+
+class Fact(Struct, frozen=True, kw_only=True):
+    name: str
+    value: str
+    href: str = ""
+
+
+class LinkedPrompt(Struct, frozen=True, kw_only=True):
+    """The version that a generation used. `version` is None where the registry knows no such version."""
+
+    name: str
+    number: int | None
+    href: str
+    version: Version | None
+
+
+class ScoreLine(Struct, frozen=True, kw_only=True):
+    chip: ScoreChip
+    time: int
+    source: str
+    comment: str
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """What the right side shows: an observation, or the trace as a whole (`type` is then ``trace``)."""
+
+    id: str
+    type: str
+    name: str
+    level: str
+    status_message: str
+    start_time: int
+    facts: tuple[Fact, ...]
+    usage: tuple[Fact, ...]
+    cost: tuple[Fact, ...]
+    cost_origin: str
+    parameters: tuple[Fact, ...]
+    prompt: LinkedPrompt | None
+    input: Payload
+    output: Payload
+    metadata: Payload
+    scores: tuple[ScoreLine, ...]
+
+
+def score_lines(scores: Sequence[Score]) -> tuple[ScoreLine, ...]:
+    return tuple(
+        ScoreLine(
+            chip=score_chip(score),
+            time=score.timestamp,
+            source=score.source.value.lower(),
+            comment=(score.comment or "")[:2000],
+        )
+        for score in sorted(scores, key=lambda score: (score.name, score.timestamp))
+    )
+
+
+def linked_prompt(observation: Observation, registry: Registry, root: str) -> LinkedPrompt | None:
+    """Looks the version up in the index (blocks): its commit and blob stand beside its number."""
+    name, number = observation.prompt_name, observation.prompt_version
+    if not name:
+        return None
+    try:
+        version = registry.version(name, number) if number is not None else None
+    except NotFound:
+        version = None
+    return LinkedPrompt(name=name, number=number, href=addresses.prompt(root, name, version=number), version=version)
+
+
+def parameters_of(data: JSONBytes | None) -> tuple[Fact, ...]:
+    value = decode(data)
+    if not isinstance(value, dict):
+        return ()
+    return tuple(
+        Fact(name=formats.clipped(str(key), 60), value=formats.clipped(str(entry), 300))
+        for key, entry in list(value.items())[:MAX_FACTS]
+    )
+
+
+def present_trace(detail: TraceDetail, root: str) -> Detail:
+    trace = detail.trace
+    own = [score for score in detail.scores if score.observation_id is None]
+    return Detail(
+        id=WHOLE,
+        type="trace",
+        name=trace.name or "trace",
+        level="",
+        status_message="",
+        start_time=trace.timestamp,
+        facts=(*trace_facts(trace, root), Fact(name="Trace id", value=trace.id)),
+        usage=(),
+        cost=(),
+        cost_origin="",
+        parameters=(),
+        prompt=None,
+        input=show(trace.input),
+        output=show(trace.output),
+        metadata=show(trace.metadata),
+        scores=score_lines(own),
+    )
+
+
+def trace_facts(trace: Trace, root: str) -> tuple[Fact, ...]:
+    """What a trace says of itself, with links to the traces that have it in common."""
+    facts = (
+        Fact(name="User", value=trace.user_id or "", href=addresses.traces(root, user=trace.user_id)),
+        Fact(name="Session", value=trace.session_id or "", href=addresses.traces(root, session=trace.session_id)),
+        Fact(name="Environment", value=trace.environment, href=addresses.traces(root, environment=trace.environment)),
+        Fact(name="Release", value=trace.release or "", href=addresses.traces(root, release=trace.release)),
+        Fact(name="Version", value=trace.version or ""),
+    )
+    return tuple(fact for fact in facts if fact.value)
+
+
+def present_observation(observation: Observation, scores: Sequence[Score], prompt: LinkedPrompt | None) -> Detail:
+    return Detail(
+        id=observation.id,
+        type=observation.type.value.lower(),
+        name=observation.name or observation.type.value.lower(),
+        level=observation.level.value,
+        status_message=observation.status_message or "",
+        start_time=observation.start_time,
+        facts=observation_facts(observation),
+        usage=tuple(Fact(name=kind, value=formats.count(units)) for kind, units in _sorted(observation.usage)),
+        cost=tuple(Fact(name=kind, value=formats.dollars(sum_)) for kind, sum_ in _sorted(observation.cost)),
+        cost_origin="given" if observation.cost_given else "computed",
+        parameters=parameters_of(observation.model_parameters),
+        prompt=prompt,
+        input=show(observation.input),
+        output=show(observation.output),
+        metadata=show(observation.metadata),
+        scores=score_lines(scores),
+    )
+
+
+def observation_facts(observation: Observation) -> tuple[Fact, ...]:
+    start, end, first = observation.start_time, observation.end_time, observation.completion_start_time
+    facts = (
+        Fact(name="Latency", value=formats.duration(end - start) if end is not None else ""),
+        Fact(name="To first token", value=formats.duration(first - start) if first is not None else ""),
+        Fact(name="Model", value=observation.model or ""),
+        Fact(name="Version", value=observation.version or ""),
+        Fact(name="Environment", value=observation.environment),
+        Fact(name="Observation id", value=observation.id),
+    )
+    return tuple(fact for fact in facts if fact.value)
+
+
+def _sorted(units: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Input, output, their details, and the total last."""
+    places = {"input": 0, "output": 1, "total": 3}
+    return sorted(units.items(), key=lambda item: (places.get(item[0], 2), item[0]))[:MAX_FACTS]
+
+
+async def detail_of(detail: TraceDetail, chosen: str, services: Services, place: Place) -> Detail:
+    """The chosen observation, read whole; an id that is not in the trace shows the trace."""
+    if all(observation.id != chosen for observation in detail.observations):
+        return await asyncio.to_thread(present_trace, detail, place.root)
+    observation = await services.traces.observation(place.project.id, chosen)
+    if observation is None:
+        raise NotFound(f"There is no observation {chosen!r} any more.")
+    scores = [score for score in detail.scores if score.observation_id == chosen]
+
+    def present() -> Detail:
+        return present_observation(observation, scores, linked_prompt(observation, place.registry, place.root))
+
+    return await asyncio.to_thread(present)
+
+
+def tree_pages(layout: timeline.Timeline, href: Callable[..., str]) -> Pages:
+    first = (layout.page - 1) * timeline.PAGE_ROWS
+    return Pages(
+        previous=href(page=layout.page - 1) if layout.page > 1 else "",
+        next=href(page=layout.page + 1) if layout.page < layout.pages else "",
+        said=f"{first + 1:,}–{first + len(layout.rows):,} of {layout.total:,} observations",
+    )
+
+
+def totals(detail: TraceDetail) -> dict[str, Any]:
+    observations = detail.observations
+    latency = timeline.span_of(observations)[1] if observations else None
+    return {
+        "latency": formats.duration(detail.trace.latency if detail.trace.latency is not None else latency),
+        "cost": formats.dollars(detail.trace.total_cost),
+        "tokens": sum(timeline.total_tokens(observation) for observation in observations),
+        "observations": len(observations),
+        "errors": sum(observation.level.value == "ERROR" for observation in observations),
+    }
+
+
+@get(["/traces/{trace_id:path}", "/trace"])
+async def trace_page(
+    request: WebRequest,
+    place: NamedDependency[Place],
+    services: NamedDependency[Services],
+    site: NamedDependency[Site],
+    trace_id: FromPath[str | None] = None,
+) -> Page:
+    """An id that a path cannot carry (see `addresses`) comes as ``/trace?id=``."""
+    wanted = request.query_params.get("id", "") if trace_id is None else trace_id.removeprefix("/")
+    detail = await services.traces.trace(place.project.id, wanted)
+    if detail is None:
+        raise NotFound(f"There is no trace {wanted!r} in this project.")
+    chosen = request.query_params.get("observation") or request.query_params.get("peek") or WHOLE
+    shown = await detail_of(detail, chosen, services, place)
+    href = partial(addresses.trace, place.root, wanted)
+    view: dict[str, Any] = {"section": "traces", "detail": shown, "href": href, "trace": detail.trace}
+    if request.headers.get("hx-target") == "observation":
+        return await site.page(request, "observation.html", view, at=place)
+    page = whole_number(request.query_params.get("page"))
+    layout = await asyncio.to_thread(timeline.lay_out, detail.observations, page=page, chosen=chosen)
+    view |= {
+        "layout": layout,
+        "pages": tree_pages(layout, href),
+        "totals": totals(detail),
+        "facts": trace_facts(detail.trace, place.root),
+        "scores": [score_chip(score) for score in detail.scores if score.observation_id is None],
+        "tag_links": [(tag, addresses.traces(place.root, tag=tag)) for tag in detail.trace.tags],
+    }
+    return await site.page(request, "trace.html", view, at=place)
