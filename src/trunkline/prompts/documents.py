@@ -215,10 +215,11 @@ class _Composer:
     def _broken(self, error: Exception) -> InvalidFile:
         if isinstance(error, yaml.MarkedYAMLError):
             mark = error.problem_mark or error.context_mark
-            if "end of stream" in (error.problem or ""):
+            last = self._text.rstrip().count("\n")
+            if mark and mark.line > last:  # the end of the file: better to say where it began
                 mark = error.context_mark or mark
             reason = ", ".join(part for part in (error.context, error.problem) if part)
-            return self._fault(f"Not valid YAML: {reason}.", mark.line + 1 if mark else 0)
+            return self._fault(f"Not valid YAML: {reason}.", min(mark.line, last) + 1 if mark else 0)
         position = getattr(error, "position", None)
         reason = str(getattr(error, "reason", None) or error)
         line = self._text.count("\n", 0, position) + 1 if isinstance(position, int) else 0
