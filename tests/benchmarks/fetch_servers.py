@@ -57,7 +57,7 @@ def bare_server(folder: Path, answers: Mapping[str, object]) -> Iterator[Running
     recorded.write_text(json.dumps(answers))
     place = str(Path(__file__).parent)
     command = [sys.executable, "-m", "uvicorn", "bare_app:app", "--app-dir", place, "--host", LOCALHOST, "--port", "0"]
-    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header"]
     with _running(command, {"BARE_ANSWERS": str(recorded)}, folder / "bare.log") as server:
         yield server
 

@@ -43,7 +43,8 @@ NOTHING: Message = {"type": "http.response.body", "body": b""}
 LARGEST_BODY = 64 * 1024
 """Of a compile that is answered here; larger ones take the ordinary route, which knows how to refuse them."""
 LONGEST_REQUEST = 2048
-MOST_CALLERS = 10_000
+LONGEST_KEPT_PATH = 200
+MOST_PATHS, MOST_CALLERS = 32_768, 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -204,10 +205,10 @@ class Outer:
     def _json_path(self, path: bytes) -> str:
         found = self._paths.get(path)
         if found is None:
-            if len(self._paths) >= MOST_CALLERS:
-                self._paths.clear()
             found = json_path(path)
-            if len(path) <= LONGEST_REQUEST:
+            if len(path) <= LONGEST_KEPT_PATH:
+                if len(self._paths) >= MOST_PATHS:
+                    self._paths.clear()
                 self._paths[path] = found
         return found
 
