@@ -3,7 +3,7 @@
 Files come from pushes, so they are hostile until read. The parser is driven event by event and stopped at the first
 event that breaks a rule: the usual composer recurses and crashes the process on 400 KB of brackets, and takes 7 s on 40
 KB of them. Refused are aliases, anchors, tags, duplicate keys, keys that are no text, more than one document, more
-than 32 levels, and files over a size.
+than 32 levels, and files over a size or number of values.
 
 Scalars are read as YAML 1.2's core schema has them, with three differences on the safe side: a number with leading
 zeros is text, so is `.inf` or `.nan` (JSON has no such number), and a number too large for a float is a fault.
@@ -32,6 +32,9 @@ from trunkline.types import JSON
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
+BYTES_PER_NODE = 12
+"""A file may have as many keys and values as its size limit in bytes divided by this; more of them take too long."""
+MAX_NODES = MAX_BYTES // BYTES_PER_NODE
 MAX_INTEGER_DIGITS = 1000
 """Reading an integer takes time that grows with the square of its digits."""
 
@@ -74,7 +77,7 @@ class Mapping(Node):
 
 def read(data: bytes, path: str = "", *, limit: int = MAX_BYTES) -> Node:
     """The document as nodes. InvalidFile with path and line for whatever breaks a rule."""
-    return _Composer(decode(data, path, limit=limit), path).compose()
+    return _Composer(decode(data, path, limit=limit), path, limit // BYTES_PER_NODE).compose()
 
 
 def decode(data: bytes, path: str = "", *, limit: int = MAX_BYTES) -> str:
@@ -126,7 +129,8 @@ def _float(text: str, scalar: Scalar, path: str) -> float:
 class _Composer:
     """Builds the nodes of one document from libyaml's events, with its errors as ours."""
 
-    def __init__(self, text: str, path: str) -> None:
+    def __init__(self, text: str, path: str, nodes: int) -> None:
+        self._nodes_left = nodes
         self._text = text
         self._path = path
         self._root: Node | None = None
@@ -163,6 +167,9 @@ class _Composer:
 
     def _place(self, node: Node) -> None:
         """Hangs the node into the innermost open one: as an item, as a key, or as the value of the key before."""
+        self._nodes_left -= 1
+        if self._nodes_left < 0:
+            raise self._fault("Too many keys and values. Divide the file.", node.line)
         if not self._open:
             self._root = node
             return

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 
 from trunkline.errors import InvalidRequest
-from trunkline.prompts.documents import MAX_BYTES, MAX_DEPTH, MAX_INTEGER_DIGITS
+from trunkline.prompts.documents import MAX_BYTES, MAX_DEPTH, MAX_INTEGER_DIGITS, MAX_NODES
 from trunkline.types import JSON
 
 MAX_IMPLICIT_KEY = 800
@@ -53,6 +53,8 @@ class Bare(str):
 def write(document: Mapping[str, JSON]) -> bytes:
     """A whole file. InvalidRequest for what YAML cannot hold, or what is too long or too deep to be read back."""
     data = encode("\n".join(block_lines(document, 0)) + "\n")
+    if _count(document) > MAX_NODES:
+        raise InvalidRequest(f"More than {MAX_NODES:,} keys and values. Make the config smaller.")
     if len(data) > MAX_BYTES:
         raise InvalidRequest(
             f"It would make a file of {len(data):,} bytes, at most {MAX_BYTES:,} are possible. Shorten it."
@@ -140,6 +142,13 @@ def quote_unless_plain(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def _count(value: JSON) -> int:
+    """Keys and values, as a reader of the file counts them."""
+    if isinstance(value, Mapping):
+        return 1 + len(value) + sum(map(_count, value.values()))
+    return 1 + sum(map(_count, value)) if isinstance(value, list | tuple) else 1
 
 
 def _integer(value: int) -> str:
