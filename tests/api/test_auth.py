@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,18 +119,17 @@ def test_a_wrong_key_is_not_remembered(auth: Authenticator) -> None:
 def test_an_unknown_key_takes_as_long_as_a_wrong_secret(auth: Authenticator, pair: tuple[ApiKey, str]) -> None:
     auth._watched = True  # no look at the tables in between
 
-    def median(header: bytes) -> float:
-        times = []
-        for _ in range(2000):
+    headers = {
+        "known": basic(pair[0].public_key, "x" * len(pair[1])),
+        "unknown": basic("y" * len(pair[0].public_key), "x" * len(pair[1])),
+    }
+    best = dict.fromkeys(headers, 1.0)
+    for _ in range(3000):  # taken in turns, and the quickest of each: other work on the machine only adds
+        for kind, header in headers.items():
             start = time.perf_counter()
-            with pytest.raises(Unauthorized):
-                auth.authenticate(header)
-            times.append(time.perf_counter() - start)
-        return statistics.median(times)
-
-    known = median(basic(pair[0].public_key, "x" * len(pair[1])))
-    unknown = median(basic("y" * len(pair[0].public_key), "x" * len(pair[1])))
-    assert known == pytest.approx(unknown, rel=0.5)
+            is_alive(auth, header)
+            best[kind] = min(best[kind], time.perf_counter() - start)
+    assert best["known"] == pytest.approx(best["unknown"], rel=0.5)
 
 
 async def test_a_key_revoked_by_another_process_is_dead_within_a_second(

@@ -137,7 +137,6 @@ async def test_a_type_cannot_change(api: httpx.AsyncClient) -> None:
         "a/../b",
         ".",
         ".git/config",
-        "a\nb",
         "-rf",
         "a.yaml",
         "a" * 120 + "/" + "b" * 120,

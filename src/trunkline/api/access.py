@@ -12,6 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Scope
 
 from trunkline.api.services import Services
 from trunkline.errors import Forbidden, TrunklineError
@@ -29,7 +30,7 @@ async def check_access(connection: AnyConnection, handler: BaseRouteHandler) -> 
     if level == "public":
         return
     services: Services = connection.app.state["services"]
-    caller = services.auth.authenticate(authorization(connection))
+    caller = services.auth.authenticate(authorization(connection.scope))
     if caller.scores_only and level != "scorer":
         raise Forbidden("The public key alone may create scores and nothing else: send the secret key as well.")
     if not caller.can_write and level in {"writer", "scorer"}:
@@ -70,8 +71,8 @@ def _scorer(request: Request[object, object, State]) -> Caller:
     return _caller(request)
 
 
-def authorization(connection: AnyConnection) -> bytes | None:
-    for name, value in connection.scope["headers"]:
+def authorization(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
         if name == b"authorization":
             return value
     return None

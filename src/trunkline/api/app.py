@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
+from typing import cast
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -15,7 +16,7 @@ from litestar.types import ControllerRouterHandler
 from trunkline.api import health, openapi
 from trunkline.api.access import caller_dependencies, check_access
 from trunkline.api.errors import handle_error
-from trunkline.api.fastpath import Outer
+from trunkline.api.fastpath import App, Outer
 from trunkline.api.langfuse import health as langfuse_health
 from trunkline.api.langfuse import ingestion, observations, otel, projects, prompts, scores, traces
 from trunkline.api.native import compiling, keys, metrics, promotions, versions
@@ -32,7 +33,7 @@ MODULES = (
 def create_app(services: Services, extra_handlers: Sequence[ControllerRouterHandler] = ()) -> Outer:
     """The whole application as ASGI: `extra_handlers` (the pages) stand beside the API and look after themselves."""
     return Outer(
-        create_litestar(services, extra_handlers),
+        cast(App, create_litestar(services, extra_handlers)),
         prompts=services.prompts,
         authenticate=services.auth.authenticate,
         metrics=services.metrics,

@@ -74,7 +74,7 @@ def project_health(project_id: str, registry: Registry, *, detailed: bool) -> di
 
 def _project_of_key(request: Request[object, object, State], services: Services) -> str | None:
     try:
-        caller = services.auth.authenticate(authorization(request))
+        caller = services.auth.authenticate(authorization(request.scope))
     except Unauthorized:
         return None
     return None if caller.scores_only else caller.project_id

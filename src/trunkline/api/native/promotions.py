@@ -19,7 +19,7 @@ from trunkline.errors import InvalidRequest
 from trunkline.prompts.names import validate_prompt_name, validate_writable_label
 from trunkline.registry.operations import Moved
 from trunkline.registry.registry import Registry
-from trunkline.types import Arm, Caller
+from trunkline.types import Arm, Caller, LabelTarget
 
 
 @post("/api/v1/promotions", status_code=HTTPStatus.OK, request_max_body_size=None)
@@ -34,7 +34,7 @@ async def promote(
         name,
         label,
         version=body.version,
-        split=_arms(body),
+        split=_split(body),
         expected=body.expected,
         actor=writer.actor,
         message=body.message,
@@ -82,14 +82,14 @@ def _shape(moved: Moved) -> MovedShape:
     )
 
 
-def _arms(body: PromotionBody) -> tuple[Arm, ...]:
+def _split(body: PromotionBody) -> LabelTarget | None:
     if (body.version is None) == (body.split is None):
         raise InvalidRequest("Give the `version` that the label is to serve, or a `split` of several.")
     if body.split is None:
-        return ()
+        return None
     if not 2 <= len(body.split) <= MAX_ARMS:
         raise InvalidRequest(f"A split has 2 to {MAX_ARMS} versions.")
-    return tuple(Arm(version=arm.version, weight=arm.weight) for arm in body.split)
+    return LabelTarget(arms=tuple(Arm(version=arm.version, weight=arm.weight) for arm in body.split))
 
 
 handlers = [promote, roll_back, remove_label]
