@@ -57,17 +57,17 @@ def main() -> None:\n    |import os\nimport json\n|from typing import Any\n|if _
 return result\n|for item in items:\n        |raise ValueError(f"|try:\n    |except Exception as e:\n    |print(|self.|
 const response = await fetch(|function (|=> {\n  |}\n\n|SELECT * FROM |WHERE id = |ORDER BY created_at DESC LIMIT 10;|
 ```python\n|```\n\n|```json\n{\n  "|async def |await client.chat.completions.create(\n    model="gpt-4o",\n    messages=[
-"""
+"""  # noqa: E501
 TOPICS = """order refund invoice delivery account premium support ticket password login email address customer product
 price discount shipping carrier tracking number policy section contract agreement payment card subscription plan upgrade
 report analysis revenue quarter market search query document paragraph summary question answer context source page title
 error message server database function class method variable file directory request response token model prompt user
 weather city flight hotel booking date time location calendar meeting project task issue pull branch commit deployment
 patient treatment study result research data table column value index memory thread process network security access key
-résumé café größe für über nicht avec pour dans cliente pedido gracias información""".split()
+résumé café größe für über nicht avec pour dans cliente pedido gracias información""".split()  # noqa: SIM905
 MODELS = """gpt-4o gpt-4o-mini gpt-4.1 gpt-4o-2024-08-06 o3-mini claude-3-5-sonnet-20241022 claude-sonnet-4-20250514
-gemini-1.5-pro gemini-2.0-flash mistral-large-latest llama-3.1-70b text-embedding-3-small""".split()
-TOOLS = "search get_weather search_docs lookup_order run_query send_email read_file calculator create_ticket".split()
+gemini-1.5-pro gemini-2.0-flash mistral-large-latest llama-3.1-70b text-embedding-3-small""".split()  # noqa: SIM905
+TOOLS = "search get_weather search_docs lookup_order run_query send_email read_file calculator create_ticket".split()  # noqa: SIM905
 
 
 def phrases(text: str) -> list[str]:
@@ -86,7 +86,9 @@ class Sampler:
         parts: list[str] = []
         for _ in range(sentences):
             parts.append(rng.choice(self.prose))
-            parts.append(" ".join(rng.sample(TOPICS, rng.randint(2, 6))) + rng.choice([".", ",", "?", ".\n\n", ":\n- "]))
+            parts.append(
+                " ".join(rng.sample(TOPICS, rng.randint(2, 6))) + rng.choice([".", ",", "?", ".\n\n", ":\n- "])
+            )
             if rng.random() < 0.15:
                 parts.append(rng.choice(self.code))
         return " ".join(parts)
@@ -117,8 +119,14 @@ class Sampler:
         chat = self.messages()
         parts = [{"role": m["role"], "parts": [{"type": "text", "content": m["content"]}]} for m in chat]
         query = " ".join(rng.sample(TOPICS, 4))
-        tool = {"type": "function", "function": {"name": rng.choice(TOOLS), "description": rng.choice(self.prose),
-                "parameters": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}}}
+        tool = {
+            "type": "function",
+            "function": {
+                "name": rng.choice(TOOLS),
+                "description": rng.choice(self.prose),
+                "parameters": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
+            },
+        }
         return rng.choice([
             chat, chat, {"messages": chat}, parts, {"messages": chat, "tools": [tool], "tool_choice": "auto"},
             {"args": [query], "kwargs": {"top_k": 5}}, {"query": query}, {"question": query, "chat_history": []},
@@ -177,7 +185,7 @@ class Sampler:
 def train() -> bytes:
     sampler = Sampler(1)
     samples = [sampler.sample() for _ in range(6000)]
-    return zstandard.train_dictionary(SIZE, samples, dict_id=NUMBER, level=3, threads=1).as_bytes()
+    return zstandard.train_dictionary(SIZE, [*samples], dict_id=NUMBER, level=3, threads=1).as_bytes()
 
 
 def main() -> None:

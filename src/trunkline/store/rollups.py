@@ -65,10 +65,12 @@ class Cell:
             number = bucket(duration)
             self.histogram[number] = self.histogram.get(number, 0) + times
         if tokens is not None:
+            if max(tokens) > _MOST_TOKENS or min(tokens) < -_MOST_TOKENS:
+                tokens = _bounded(tokens[0]), _bounded(tokens[1]), _bounded(tokens[2])
             self.usage_count += times
-            self.input_tokens += times * _bounded(tokens[0])
-            self.output_tokens += times * _bounded(tokens[1])
-            self.total_tokens += times * _bounded(tokens[2])
+            self.input_tokens += times * tokens[0]
+            self.output_tokens += times * tokens[1]
+            self.total_tokens += times * tokens[2]
         if cost is not None:
             self.cost_count += times
             self.cost += times * round(max(-_DEAREST, min(cost, _DEAREST)) * DOLLAR)
@@ -105,6 +107,8 @@ def hour_of(start: Micros) -> int:
 
 def token_sums(usage: Mapping[str, int]) -> tuple[int, int, int]:
     """Input, output and total of a usage: kinds such as ``input_cached`` belong to what they were taken out of."""
+    if len(usage) == 3 and "input" in usage and "output" in usage and "total" in usage:  # nearly always
+        return usage["input"], usage["output"], usage["total"]
     given = sum(count for kind, count in usage.items() if kind.startswith("input"))
     made = sum(count for kind, count in usage.items() if kind.startswith("output"))
     total = usage.get("total")

@@ -15,7 +15,6 @@ from trunkline.types import (
     Micros,
     Observation,
     ObservationChange,
-    ObservationType,
     Rank,
     Score,
     ScoreChange,
@@ -34,7 +33,9 @@ START_SAID, ENVIRONMENT_SAID, TYPE_SAID, ROOT, ROOT_SAID, COST_GIVEN, GENERATION
 """Bits of `observations.flags`. *_SAID: an event said it, it is not the default. The index on GENERATION names 64."""
 
 LEVELS = (Level.DEFAULT, Level.DEBUG, Level.WARNING, Level.ERROR)
-_LEVEL_NUMBERS: Mapping[Level | None, int | None] = {None: None} | {level: n for n, level in enumerate(LEVELS)}
+_LEVEL_NUMBERS = {level.value: number for number, level in enumerate(LEVELS)}
+_GENERATION_VALUES = frozenset(type.value for type in GENERATION_LIKE)
+"""By plain text: a member of an enumeration is hashed in Python, which is felt where it is done for every span."""
 DEFAULT_ENVIRONMENT = "default"
 
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
@@ -101,8 +102,9 @@ def start_of(change: ObservationChange) -> Micros:
 
 def series_of(change: ObservationChange) -> tuple[str, str, str, str, str, int]:
     """The fields of `Series`, as a key."""
+    type = change.type
     return (
-        change.type or ObservationType.SPAN,
+        "SPAN" if type is None else type.value,
         change.environment or DEFAULT_ENVIRONMENT,
         change.name or "",
         change.model or "",
@@ -113,7 +115,10 @@ def series_of(change: ObservationChange) -> tuple[str, str, str, str, str, int]:
 
 def is_generation(change: ObservationChange) -> bool:
     """Whether the observation counts for a version of a prompt."""
-    return bool(change.prompt_name) and bool(change.prompt_version) and change.type in GENERATION_LIKE
+    type = change.type
+    if type is None or not change.prompt_name or not change.prompt_version:
+        return False
+    return type.value in _GENERATION_VALUES
 
 
 def encode_observation(
@@ -128,6 +133,7 @@ def encode_observation(
     said, stamp = change.start_time, change.stamp
     start = stamp.time if said is None else said
     usage, end, began, is_root = change.usage, change.end_time, change.completion_start_time, change.is_root
+    level = change.level
     flags = (
         (said is not None)
         | (ENVIRONMENT_SAID if change.environment else 0)
@@ -148,7 +154,7 @@ def encode_observation(
         None if end is None else end - start,
         None if began is None else began - start,
         encode_id(change.parent_id) if change.parent_id else None,
-        _LEVEL_NUMBERS[change.level],
+        None if level is None else _LEVEL_NUMBERS[level.value],
         flags,
         tokens[0],
         tokens[1],

@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 
 from trunkline.errors import InsufficientStorage, InvalidRequest, TrunklineError, Unavailable
-from trunkline.store.histogram import add_encoded
+from trunkline.store.histogram import compact
 from trunkline.store.texts import SHIPPED, shipped_dictionary
 
 SCHEMA_VERSION = 1
@@ -100,15 +100,15 @@ def open_connection(path: Path, *, busy_ms: int, read_only: bool = False) -> aps
             run(connection, "PRAGMA query_only=1;")
         else:
             _prepare(connection, path)
-            connection.create_scalar_function("add_histograms", _add_histograms, 2, deterministic=True)
+            connection.create_scalar_function("compact_histogram", _compact, 1, deterministic=True)
     return connection
 
 
-def _add_histograms(*values: apsw.SQLiteValue) -> bytes:
-    a, b = values
-    if not isinstance(a, bytes) or not isinstance(b, bytes):
-        raise TypeError("add_histograms takes two blobs")
-    return add_encoded(a, b)
+def _compact(*values: apsw.SQLiteValue) -> bytes:
+    (histogram,) = values
+    if not isinstance(histogram, bytes):
+        raise TypeError("compact_histogram takes a blob")
+    return compact(histogram)
 
 
 def run(connection: apsw.Connection, statements: str) -> None:

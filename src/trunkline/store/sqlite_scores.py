@@ -31,7 +31,7 @@ _OF_TRACES = (
     "SELECT s.id FROM carray(?) AS c CROSS JOIN scores AS s INDEXED BY score_by_trace "
     "ON s.project = ? AND s.trace_id = c.value WHERE s.observation_id IS NULL"
 )
-_UNLINK = "DELETE FROM score_links WHERE project = ? AND score = ?"
+_UNLINK = "DELETE FROM score_links INDEXED BY link_by_score WHERE project = ? AND score = ?"
 _LINK = (
     "INSERT INTO score_links (project, prompt_name, prompt_version, of_trace, score, hour, environment, name, value, "
     "category) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -42,8 +42,8 @@ _GENERATION = (
 )
 _GENERATIONS_OF_TRACE = (
     "SELECT p.prompt_name, p.prompt_version, o.start_time, p.environment FROM traces AS t "
-    "JOIN observations AS o ON o.project = t.project AND o.trace = t.trace JOIN series AS p USING (series) "
-    "WHERE t.project = ? AND t.id = ? AND o.flags & 64 ORDER BY o.start_time DESC, p.environment DESC"
+    "CROSS JOIN observations AS o ON o.project = t.project AND o.trace = t.trace CROSS JOIN series AS p USING (series) "
+    "WHERE t.project = ? AND t.id = ? AND o.flags & 64 ORDER BY +o.start_time DESC, p.environment DESC"
 )
 
 

@@ -7,6 +7,7 @@ from itertools import chain
 
 import apsw
 
+from trunkline.store.histogram import LONG
 from trunkline.store.rollups import SUMS, Cell, Series
 from trunkline.store.sqlite_rows import Row
 from trunkline.store.texts import SHIPPED, TextReader, Texts, TextWriter
@@ -177,6 +178,10 @@ class TextTable:
         self._pending.clear()
 
 
+_ADDED = "CAST(histogram || excluded.histogram AS BLOB)"
+_ADD_HISTOGRAMS = f"iif(length(histogram) < {LONG}, {_ADDED}, compact_histogram({_ADDED}))"
+
+
 class RollupTable:
     """Collects what a transaction adds to the hours' cells, and writes it once."""
 
@@ -186,7 +191,7 @@ class RollupTable:
         names = ", ".join(("project", "series", "hour", *SUMS, "histogram"))
         values = ", ".join("?" * (len(SUMS) + 4))
         self._upsert = f"INSERT INTO rollups ({names}) VALUES ({values}) "  # noqa: S608 (names of columns, no input)
-        self._upsert += f"ON CONFLICT DO UPDATE SET {sums}, histogram = add_histograms(histogram, excluded.histogram)"
+        self._upsert += f"ON CONFLICT DO UPDATE SET {sums}, histogram = {_ADD_HISTOGRAMS}"
         self.cells: dict[tuple[int, int, int], Cell] = {}
 
     def cell(self, project: int, series: int, hour: int) -> Cell:
