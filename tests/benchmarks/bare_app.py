@@ -18,9 +18,7 @@ ADDED_BY_THE_SERVER = {"date", "server"}
 
 
 def load(answer: dict[str, Any]) -> tuple[Message, Message]:
-    headers = [
-        (name.encode(), value.encode()) for name, value in answer["headers"] if name not in ADDED_BY_THE_SERVER
-    ]
+    headers = [(name.encode(), value.encode()) for name, value in answer["headers"] if name not in ADDED_BY_THE_SERVER]
     start = {"type": "http.response.start", "status": answer["status"], "headers": headers}
     return start, {"type": "http.response.body", "body": answer["body"].encode()}
 

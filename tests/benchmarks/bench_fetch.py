@@ -20,10 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.fetch_load import GENERATOR, SERVER, Load, Round, run_wrk
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.fetch_load import GENERATOR, SERVER, Load, Round, run_load
 from benchmarks.fetch_servers import HEADERS, Running, add_prompts, bare_server, names, record, trunkline_server
 
-COMPILE = json.dumps({"name": names(1)[0], "label": "production", "variables": {"customer": "Ada", "ticket": "x" * 200}})
+COMPILE = json.dumps({"name": names(1)[0], "variables": {"customer": "Ada", "ticket": "x" * 200}})
 
 
 @dataclass
@@ -94,12 +96,12 @@ def measure(prompts: int, arguments: argparse.Namespace, scratch: Path) -> list[
     with both(prompts, scratch) as (ours, bare, etag):
         measured = list(cases(prompts, etag, (8, 64)))
         for case in measured:
-            run_wrk(ours, case.load, case.connections, 1 if prompts == 1 else 3)
-            run_wrk(bare, case.load, case.connections, 1)
+            run_load(ours, case.load, case.connections, 1 if prompts == 1 else 3)
+            run_load(bare, case.load, case.connections, 1)
         for _ in range(arguments.rounds):
             for case in measured:
-                case.bare.append(run_wrk(bare, case.load, case.connections, arguments.seconds))
-                case.ours.append(run_wrk(ours, case.load, case.connections, arguments.seconds))
+                case.bare.append(run_load(bare, case.load, case.connections, arguments.seconds))
+                case.ours.append(run_load(ours, case.load, case.connections, arguments.seconds))
         return measured
 
 
