@@ -1,15 +1,18 @@
-"""Reading the body of an ingestion request: whole, bounded as sent and as inflated, and decoded off the event loop
-when it is large.
+"""Reading the body of a request: whole, bounded as sent and as inflated, decoded off the event loop where it is large.
 
-Litestar's own limit is fixed when a route is declared and its reading goes through parsing that ingestion does not
-need; here the bound is the server's setting and the bytes are handed on as they came.
+Litestar's own limit is fixed when a route is declared and its reading goes through parsing that is not needed
+here; the bound is the server's setting, and the bytes are handed on as they came. Large bodies are few at a time, so
+that a hundred clients who send the largest ones at once cost the memory of a few.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Request
@@ -23,25 +26,38 @@ HTTPRequest = Request[object, object, State]
 Result = TypeVar("Result")
 
 INLINE_BYTES = 256 * 1024
-"""Bodies up to this size are decoded on the event loop (about 2 ms); a thread hop would cost more than it gives."""
+"""Bodies up to this size are decoded on the event loop: a thread hop would cost more than it gives."""
+INLINE_GZIP_BYTES = 48 * 1024
+LARGE_BYTES = 1024 * 1024
+MOST_LARGE = 4
+"""Bodies above LARGE_BYTES that are received or decoded at one time; others wait, their clients slowed by TCP."""
+ARRIVAL_S = 60.0
+"""How long a large body may take to arrive once it has its turn."""
+
+_decoders = ThreadPoolExecutor(2, thread_name_prefix="ingestion")
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+async def take_body(request: HTTPRequest, limit: int, read: Callable[[bytes], Result]) -> Result:
+    """What `read` makes of the body, which is inflated if it came gzipped.
+
+    Raises PayloadTooLarge past `limit` bytes, as sent or as inflated, and what `read` raises.
+    """
+    is_gzip = _is_gzip(request)
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+    async with contextlib.AsyncExitStack() as stack:
+        body = await _receive(request, limit, stack)
+        if len(body) <= (INLINE_GZIP_BYTES if is_gzip else INLINE_BYTES):
+            return read(inflate(body, limit) if is_gzip else body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_decoders, lambda: read(inflate(body, limit) if is_gzip else body))
 
 
 async def read_body(request: HTTPRequest, limit: int) -> bytes:
-    """The body, inflated if it came gzipped. Raises PayloadTooLarge past `limit` bytes, as sent or as inflated."""
-    body = await _receive(request, limit)
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"", "identity"}:
-        return body
-    if encoding not in {"gzip", "x-gzip"}:
-        raise InvalidRequest(f"The content encoding {encoding!r} is not known here; send gzip or none.")
-    return await off_loop(len(body) * 8, inflate, body, limit)
-
-
-async def off_loop(size: int, function: Callable[..., Result], *arguments: object) -> Result:
-    """Calls `function`, in a thread when `size` says that it takes long enough to be felt by other requests."""
-    if size <= INLINE_BYTES:
-        return function(*arguments)
-    return await asyncio.to_thread(function, *arguments)
+    """The body as bytes, within the same bounds."""
+    return await take_body(request, limit, bytes)
 
 
 def decode_json(body: bytes) -> JSON:
@@ -53,22 +69,40 @@ def decode_json(body: bytes) -> JSON:
         raise InvalidRequest(f"The body is not valid JSON: {error}") from None
 
 
-async def _receive(request: HTTPRequest, limit: int) -> bytes:
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise _too_large(limit)
+async def _receive(request: HTTPRequest, limit: int, stack: contextlib.AsyncExitStack) -> bytes:
     message = await request.receive()
     chunks: list[bytes] = []
     size = 0
     while message["type"] == "http.request":
-        size += len(message["body"])
+        before, size = size, size + len(message["body"])
         if size > limit:
             raise _too_large(limit)
+        if before <= LARGE_BYTES < size:
+            await stack.enter_async_context(_turn())
         if not message.get("more_body", False):
             return b"".join((*chunks, message["body"])) if chunks else message["body"]
         chunks.append(message["body"])
         message = await request.receive()
     raise InvalidRequest("The connection was closed before the whole body had come.")
+
+
+@contextlib.asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """One of the few places for large bodies. Raises InvalidRequest when the body takes too long to come."""
+    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_LARGE))
+    async with turns:
+        try:
+            async with asyncio.timeout(ARRIVAL_S):
+                yield
+        except TimeoutError:
+            raise InvalidRequest(f"The body did not arrive within {ARRIVAL_S:g} s. Send smaller batches.") from None
+
+
+def _is_gzip(request: HTTPRequest) -> bool:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise InvalidRequest(f"The content encoding {encoding!r} is not known here; send gzip or none.")
+    return encoding.endswith("gzip")
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

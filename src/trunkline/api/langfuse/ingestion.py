@@ -8,7 +8,7 @@ from litestar import Response, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, off_loop, read_body
+from trunkline.api.langfuse.body import HTTPRequest, take_body
 from trunkline.api.services import Services
 from trunkline.store.control import now_micros
 from trunkline.tracing.ingestion import Batch, read_batch
@@ -23,8 +23,7 @@ async def ingest(
 
     Every event has its own result; the good ones are stored together before the answer.
     """
-    body = await read_body(request, services.settings.max_body_bytes)
-    batch = await off_loop(len(body), _read, body)
+    batch = await take_body(request, services.settings.max_body_bytes, _read)
     if batch.changes:
         await services.traces.write(writer.project_id, batch.changes)
     successes = [{"id": event, "status": HTTPStatus.CREATED} for event in batch.successes]

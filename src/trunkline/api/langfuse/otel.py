@@ -7,7 +7,7 @@ from http import HTTPStatus
 from litestar import Response, post
 from litestar.di import NamedDependency
 
-from trunkline.api.langfuse.body import HTTPRequest, off_loop, read_body
+from trunkline.api.langfuse.body import HTTPRequest, take_body
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest
 from trunkline.store.control import now_micros
@@ -27,8 +27,8 @@ async def export_traces(
     It is stored whole or not at all. The answer has the encoding of the request; an empty one says that all was taken.
     """
     content_type = _content_type(request)
-    body = await read_body(request, services.settings.max_body_bytes)
-    changes = await off_loop(len(body), _read_protobuf if content_type == PROTOBUF else _read_json, body)
+    read = _read_protobuf if content_type == PROTOBUF else _read_json
+    changes = await take_body(request, services.settings.max_body_bytes, read)
     if changes:
         await services.traces.write(writer.project_id, changes)
     return Response(b"" if content_type == PROTOBUF else b"{}", media_type=content_type)

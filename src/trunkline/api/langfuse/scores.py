@@ -13,7 +13,7 @@ from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, off_loop, read_body
+from trunkline.api.langfuse.body import HTTPRequest, take_body
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.shapes_scores import V3_GROUPS, ScoreTrace, score_trace, score_v2, score_v3
@@ -42,8 +42,7 @@ async def create_scores(
     One gives 200 with its id. Of a list, as the newest SDKs send it, the good ones are stored together: 202 where all
     were, else 207 that says what is wrong with the others.
     """
-    body = await read_body(request, services.settings.max_body_bytes)
-    batch = await off_loop(len(body), _read, body)
+    batch = await take_body(request, services.settings.max_body_bytes, _read)
     if batch.changes:
         await services.traces.write(scorer.project_id, batch.changes)
     if not batch.is_array:

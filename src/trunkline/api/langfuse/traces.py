@@ -8,7 +8,7 @@ from litestar import Response, delete, get
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, decode_json, read_body
+from trunkline.api.langfuse.body import HTTPRequest, decode_json, take_body
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.links import links
 from trunkline.api.langfuse.params import Params, rest_of_path
@@ -99,7 +99,7 @@ async def delete_traces(
     request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
 ) -> Response[bytes]:
     """Deletes traces with their observations and scores; unknown ids are passed over."""
-    body = decode_json(await read_body(request, services.settings.max_body_bytes))
+    body = await take_body(request, services.settings.max_body_bytes, decode_json)
     await services.traces.delete_traces(writer.project_id, _trace_ids(body))
     return answer(HTTPStatus.OK, {"message": "Traces deleted successfully"})
 
