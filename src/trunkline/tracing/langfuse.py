@@ -75,7 +75,7 @@ _DETAILS: Mapping[str, tuple[str, Callable[[JSON], object]]] = {
 }
 """What only generations have."""
 
-_FIELDS: Mapping[str, tuple[str, Callable[[JSON], object]]] = {
+KNOWN: Mapping[str, tuple[str, Callable[[JSON], object]]] = {
     **_DETAILS,
     "langfuse.observation.type": ("type", _type),
     "langfuse.observation.input": ("input", document_of),
@@ -95,7 +95,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[JSON], object]]] = {
     "langfuse.internal.as_root": ("as_root", bool_of),
     "langfuse.internal.is_app_root": ("is_app_root", bool_of),
 }
-_OLDER: Mapping[str, tuple[str, Callable[[JSON], object]]] = {
+OLDER: Mapping[str, tuple[str, Callable[[JSON], object]]] = {
     "langfuse.tags": ("tags", tags_of),
     "langfuse.public": ("public", bool_of),
     "langfuse.prompt.name": ("prompt_name", text_of),
@@ -119,7 +119,7 @@ def read_langfuse(reading: Reading) -> list[str]:
     """Fills the reading; returns the attributes that it does not know, metadata among them. Called for every span."""
     unknown: list[str] = []
     for key, value in reading.attributes.items():
-        field = _FIELDS.get(key)
+        field = KNOWN.get(key)
         if field is None:
             unknown.append(key)
         else:
@@ -142,7 +142,7 @@ def read_rarer(reading: Reading, keys: Iterable[str], *, is_encoded: bool) -> No
         value = reading.attributes[key]
         if field := _OVERRIDING.get(key):
             setattr(reading, field[0], field[1](value) or getattr(reading, field[0]))
-        elif field := _OLDER.get(key):
+        elif field := OLDER.get(key):
             _fill(reading, field, value)
         elif not _read_metadata(reading, key, value, is_encoded=is_encoded):
             continue
