@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from trunkline.errors import InvalidFile
 from trunkline.prompts.names import LabelPath, PromptPath, parse_path
 from trunkline.registry.advance import Advance, Advanced
@@ -19,6 +21,16 @@ from trunkline.registry.sources import Files, Past
 def build_cold(repository: Repository, entries: Entries, files: Files, past: Past) -> Advanced:
     """The snapshot of the branch's tip, from nothing but the repository."""
     head = repository.head()
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of objects come and stay: looking for cycles among them takes seconds
+    try:
+        return _build(repository, head, entries, files, past)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _build(repository: Repository, head: str, entries: Entries, files: Files, past: Past) -> Advanced:
     log = start_log(repository.path, head)
     try:
         _prime(repository, head, entries, files)

@@ -5,7 +5,7 @@ Few commits are compared in process; many are read from one niced `git log`. Bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -120,7 +120,7 @@ def start_log(path: Path, revisions: str, environment: Mapping[str, str] | None 
         "--no-color",
         "--no-show-signature",
         "--full-index",
-        "--format=%H%x00%P%x00%ct%x00%an%x00%ae%x00%B",
+        "--format=%H%n%P%n%ct%n%an%n%ae%n%B",
         revisions,
         "--",
         environment=environment,
@@ -144,39 +144,47 @@ def _tokens(out: IO[bytes]) -> Iterator[bytes]:
 
 
 def _parse(tokens: Iterator[bytes]) -> Iterator[LoggedCommit]:
-    following = next(tokens, None)
-    take = tokens.__next__
-    while following is not None:
-        header = [following, *(take() for _ in range(_FIELDS - 1))]
-        changes, following = _changes(tokens, take)
-        yield _commit(header, changes)
+    paths: dict[bytes, str] = {}
+    authors: dict[str, str] = {}
+    header = next(tokens, None)
+    while header is not None:
+        changes: list[PathChange] = []
+        commit = _commit(header, changes, authors)
+        header = None
+        for token in tokens:
+            if not token.startswith(b"\n:"):
+                if token.startswith(b":"):
+                    _note(changes, token, next(tokens), paths)
+                    continue
+                header = token
+                break
+            _note(changes, token[1:], next(tokens), paths)
+        yield commit
 
 
-def _changes(tokens: Iterator[bytes], take: Callable[[], bytes]) -> tuple[list[PathChange], bytes | None]:
-    """The raw entries of one commit, and the token that starts the next commit."""
-    changes: list[PathChange] = []
-    for token in tokens:
-        entry = token.removeprefix(b"\n")
-        if not entry:
-            continue
-        if not entry.startswith(b":"):
-            return changes, token
-        _, mode, _, blob, _ = entry.split(b" ", 4)
-        path = take().decode(errors="backslashreplace")
-        if in_registry(path):
-            changes.append(_change(path, mode, blob.decode()))
-    return changes, None
+def _note(changes: list[PathChange], entry: bytes, raw_path: bytes, paths: dict[bytes, str]) -> None:
+    """One raw entry: ``:<old mode> <new mode> <old blob> <new blob> <status>``. The registry's paths are kept once."""
+    path = paths.get(raw_path)
+    if path is None:
+        path = raw_path.decode(errors="backslashreplace")
+        if not in_registry(path):
+            return
+        paths[raw_path] = path
+    _, mode, _, blob, _ = entry.split(b" ", 4)
+    changes.append(_change(path, mode, blob.decode()))
 
 
 def _change(path: str, mode: bytes, blob: str) -> PathChange:
-    if mode == b"000000":
-        return PathChange(path, None)
-    return PathChange(path, blob) if mode in _REGULAR else PathChange(path, None, irregular=True)
+    if mode in _REGULAR:
+        return PathChange(path, blob)
+    return PathChange(path, None, irregular=mode != b"000000")
 
 
-def _commit(header: list[bytes], changes: list[PathChange]) -> LoggedCommit:
-    sha, parents, time, name, address, message = (field.decode(errors="replace") for field in header)
-    if len(sha) != 40:
-        raise Unavailable(f"`git log` printed something unexpected: {sha[:80]!r}.")
+def _commit(header: bytes, changes: list[PathChange], authors: dict[str, str]) -> LoggedCommit:
+    fields = header.decode(errors="replace").split("\n", _FIELDS - 1)
+    if len(fields) != _FIELDS or len(fields[0]) != 40:
+        raise Unavailable(f"`git log` printed something unexpected: {header[:80]!r}.")
+    sha, parents, time, name, address, message = fields
     author = f"{name} <{address}>"
+    author = authors.setdefault(author, author)
     return LoggedCommit(sha, parents.partition(" ")[0], int(time) * 1_000_000, author, said(message), changes)

@@ -39,7 +39,7 @@ def compose(text: str, trailers: Mapping[str, object]) -> str:
 
 def said(message: str) -> str:
     """What the author said: the message without Trunkline's trailers, bounded."""
-    found = _TRAILERS.search(message)
+    found = _TRAILERS.search(message) if PREFIX in message else None
     text = message[: found.start()] if found else message.rstrip("\n")
     return text[:KEPT_MESSAGE]
 

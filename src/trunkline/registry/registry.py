@@ -93,8 +93,12 @@ class Registry:
     def _build_cold(self) -> Snapshot:
         advanced = build_cold(self.repository, self.entries, self.files, self.index)
         self.index.add(advanced)
-        self._save(advanced.snapshot)
-        return advanced.snapshot
+        built = advanced.snapshot
+        self._save(built)
+        if self.unsaved:
+            return built
+        del advanced
+        return self.index.load() or built  # what was saved takes a third of the memory of what building it left
 
     def is_behind(self) -> bool:
         """Whether the branch is anywhere else than at the head that is served: one read of the ref."""
