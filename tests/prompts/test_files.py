@@ -8,8 +8,8 @@ import tracemalloc
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from prompt_strategies import SPECIAL, contents, json_values, texts
 
-from prompts.prompt_strategies import SPECIAL, contents, json_values, texts
 from trunkline.errors import InvalidFile, InvalidRequest
 from trunkline.prompts.files import dump_prompt, faults_of_prompt, parse_prompt, rewrite_prompt
 from trunkline.prompts.splice import same

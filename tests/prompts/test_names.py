@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import string
 import unicodedata
@@ -168,6 +169,54 @@ def test_round_trip_and_form(name: str) -> None:
         assert segment[-1] not in ". "
         assert not segment.lower().endswith(".yaml")
         assert segment.split(".")[0].rstrip().lower() not in {"con", "prn", "aux", "nul", "com1", "lpt1"}
+
+
+def hostile_names(count: int) -> list[str]:
+    """Names made of what breaks file systems, Git, shells, URLs and terminals; the same on every run."""
+    source = random.Random(15)
+    pieces = [
+        *WORKING_NAMES,
+        *REFUSED_NAMES,
+        "/",
+        "//",
+        "\\",
+        "..",
+        " ",
+        "\n",
+        "%",
+        "|",
+        "\0",
+        "é",
+        "e\u0301",
+        "A",
+        "a",
+        "K",
+        "\u212a",
+    ]
+    return ["".join(source.choices(pieces, k=source.randint(1, 4))) for _ in range(count)]
+
+
+def test_two_thousand_hostile_names() -> None:
+    """Stored under one path of their own and read back equal, or refused with a reason; twins have equal keys."""
+    stored: dict[str, str] = {}
+    reasons: list[str] = []
+    for name in hostile_names(2000):
+        try:
+            valid_name = validate_prompt_name(name)
+        except InvalidRequest as error:
+            reasons.append(error.message)
+            continue
+        path = prompt_path(valid_name)
+        assert stored.setdefault(path, valid_name) == valid_name
+        assert parse_path(path) == PromptPath(name=valid_name)
+    folded = [path.lower() for path in stored]
+    for path in (path for path in stored if folded.count(path.lower()) > 1):
+        twins = [name for other, name in stored.items() if other.lower() == path.lower()]
+        assert len({collision_key(name) for name in twins}) == 1
+    assert len(stored) > 800
+    assert len(reasons) > 200
+    known = re.compile("is empty|at most|separates|NUL|surrogate")
+    assert all(known.search(reason) for reason in reasons)
 
 
 @given(st.lists(names | tricky, min_size=2, max_size=6, unique=True))

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from hostile_templates import HOSTILE, WITH_VARIABLES
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
-from prompts.hostile_templates import HOSTILE, WITH_VARIABLES
 from trunkline.errors import InvalidRequest
 from trunkline.prompts import templates
 from trunkline.prompts.template_meter import Meter
@@ -144,7 +144,7 @@ def test_the_process_stays_small() -> None:
     """All hostile templates in a process that may not have more than 128 MB beyond what it starts with."""
     script = (
         "import resource, sys\n"
-        "from prompts.hostile_templates import HOSTILE\n"
+        "from hostile_templates import HOSTILE\n"
         "from trunkline.errors import InvalidRequest\n"
         "from trunkline.prompts.templates import check_template\n"
         "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
@@ -157,9 +157,9 @@ def test_the_process_stays_small() -> None:
         "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - used\n"
         "sys.exit(0 if grown < 128 * 2**20 else f'grew by {grown}')\n"
     )
-    tests = Path(__file__).parent.parent
+    folder = Path(__file__).parent
     finished = subprocess.run(
-        [sys.executable, "-c", script], cwd=tests, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert finished.returncode == 0, finished.stderr
 

@@ -16,91 +16,24 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateError
 from jinja2.runtime import StrictUndefined, Undefined
 
-from trunkline.prompts.template_meter import ITEM, Meter, Mistake
-from trunkline.prompts.template_values import (
-    MAX_RANGE,
+from trunkline.prompts.template_data import (
     UNKNOWN,
+    Loop,
     Namespace,
-    Toolbox,
     Unknown,
     Value,
     attribute_of,
     items_of,
     text_of,
 )
+from trunkline.prompts.template_meter import ITEM, Meter, Mistake
+from trunkline.prompts.template_operations import ARITHMETIC, calculate, compare, range_of, slice_of
+from trunkline.prompts.template_tools import Toolbox
 from trunkline.types import JSON
 
 FUNCTIONS = frozenset(("range", "dict", "namespace"))
-MAX_SLICE_STEP = 1_000_000
 
 _MISTAKES = (TypeError, ValueError, ArithmeticError, LookupError, AssertionError, AttributeError, TemplateError)
-_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "gteq": operator.ge,
-    "lt": operator.lt,
-    "lteq": operator.le,
-    "in": lambda one, other: one in other,
-    "notin": lambda one, other: one not in other,
-}
-_NUMERIC: Mapping[type[nodes.Node], Callable[[Any, Any], Any]] = {
-    nodes.Add: operator.add,
-    nodes.Sub: operator.sub,
-    nodes.Mul: operator.mul,
-    nodes.Div: operator.truediv,
-    nodes.FloorDiv: operator.floordiv,
-    nodes.Mod: operator.mod,
-    nodes.Pow: operator.pow,
-}
-
-
-class Loop:
-    """``loop`` inside of a for."""
-
-    def __init__(self, items: list[Value], undefined: type[Undefined]) -> None:
-        self._items = items
-        self._undefined = undefined
-        self.index0 = 0
-        self._changed: Value = None
-
-    def attribute(self, name: str) -> Value:
-        length = len(self._items)
-        match name:
-            case "index":
-                return self.index0 + 1
-            case "index0":
-                return self.index0
-            case "revindex":
-                return length - self.index0
-            case "revindex0":
-                return length - self.index0 - 1
-            case "first":
-                return self.index0 == 0
-            case "last":
-                return self.index0 == length - 1
-            case "length":
-                return length
-            case "depth":
-                return 1
-            case "depth0":
-                return 0
-            case "previtem":
-                return (
-                    self._items[self.index0 - 1] if self.index0 else self._undefined(name="there is no previous item")
-                )
-            case "nextitem":
-                following = self.index0 + 1
-                return self._items[following] if following < length else self._undefined(name="there is no next item")
-        return self._undefined(name=f"loop.{name}")
-
-    def call(self, name: str, args: list[Value]) -> Value:
-        if name == "cycle" and args:
-            return args[self.index0 % len(args)]
-        if name == "changed":
-            same, self._changed = self._changed == tuple(args), tuple(args)
-            return not same
-        raise TypeError(f"'loop.{name}' cannot be called")
 
 
 class Evaluation:
@@ -340,10 +273,7 @@ class Evaluation:
         if name == "range":
             if _any_unknown(None, args, kwargs):
                 return UNKNOWN
-            found = range(*args)
-            if _length(found) > MAX_RANGE:
-                raise self._meter.refusal(f"a range has at most {MAX_RANGE:,} numbers.")
-            return found
+            return range_of(args, self._meter)
         made = dict(*args, **kwargs)
         return Namespace(made) if name == "namespace" else made
 
@@ -372,12 +302,7 @@ class Evaluation:
         bounds = [None if bound is None else self._value(bound) for bound in (part.start, part.stop, part.step)]
         if _any_unknown(value, bounds, {}):
             return UNKNOWN
-        if isinstance(bounds[2], int) and abs(bounds[2]) > MAX_SLICE_STEP:
-            raise self._meter.refusal(f"the step of a slice is at most {MAX_SLICE_STEP:,}.")
-        if isinstance(value, Undefined) or not isinstance(value, str | list | tuple | range):
-            return self._attempt(operator.getitem, value, slice(*bounds))
-        self._meter.spend(len(value) * (1 if isinstance(value, str) else ITEM))
-        return self._attempt(operator.getitem, value, slice(*bounds))
+        return self._attempt(slice_of, value, bounds, self._meter)
 
     def _concat(self, node: nodes.Concat) -> Value:
         values = [self._value(part) for part in node.nodes]
@@ -392,9 +317,7 @@ class Evaluation:
             right = self._value(operand.expr)
             if isinstance(left, Unknown) or isinstance(right, Unknown):
                 return UNKNOWN
-            self._meter.read(left)
-            self._meter.read(right)
-            held = self._attempt(_COMPARISONS[operand.op], left, right)
+            held = self._attempt(compare, operand.op, left, right, self._meter)
             if isinstance(held, Unknown) or not held:
                 return held
             left = right
@@ -430,34 +353,7 @@ class Evaluation:
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return UNKNOWN
-        kind = type(node)
-        if isinstance(left, int) and isinstance(right, int):
-            self._meter.integer(_bits(kind, left, right))
-        else:
-            self._pay(kind, left, right)
-        return self._attempt(_NUMERIC[kind], left, right)
-
-    def _pay(self, kind: type[nodes.Node], left: Value, right: Value) -> None:
-        """For text and lists, before they are put together."""
-        if kind is nodes.Mod and isinstance(left, str):
-            raise self._meter.refusal("'%' does not format text here. Use the filter format, or '~'.")
-        for one, other in ((left, right), (right, left)):
-            size = len(one) * (1 if isinstance(one, str) else ITEM) if isinstance(one, str | list | tuple) else 0
-            self._meter.spend(size * max(other, 0) if kind is nodes.Mul and isinstance(other, int) else size)
-
-
-def _length(numbers: range) -> int:
-    """Also of ranges that are too long for ``len``."""
-    return max(0, (numbers.stop - numbers.start + numbers.step - (1 if numbers.step > 0 else -1)) // numbers.step)
-
-
-def _bits(kind: type[nodes.Node], left: int, right: int) -> int:
-    """At most so many bits has the result."""
-    if kind is nodes.Pow:
-        return max(left.bit_length(), 1) * right if right > 0 and abs(left) > 1 else 1
-    if kind is nodes.Mul:
-        return left.bit_length() + right.bit_length()
-    return max(left.bit_length(), right.bit_length())
+        return self._attempt(calculate, type(node), left, right, self._meter)
 
 
 def _any_unknown(value: Value, args: list[Value], kwargs: Mapping[str, Value]) -> bool:
@@ -493,7 +389,7 @@ _EXPRESSIONS: dict[type[nodes.Node], Callable[[Evaluation, Any], Value]] = {
     nodes.Not: Evaluation._not,
     nodes.Neg: Evaluation._sign,
     nodes.Pos: Evaluation._sign,
-    **dict.fromkeys(_NUMERIC, Evaluation._binary),
+    **dict.fromkeys(ARITHMETIC, Evaluation._binary),
 }
 STATEMENTS = frozenset(_STATEMENTS)
 EXPRESSIONS = frozenset(_EXPRESSIONS)

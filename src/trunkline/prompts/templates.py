@@ -1,7 +1,7 @@
 """Jinja2 templates, hardened: what they may hold is listed, what they may cost is counted.
 
 Allowed are ``if``, ``for``, ``set``, ``with``, ``filter`` blocks, ``raw`` and comments, expressions, and the filters,
-tests and methods in `template_values`. Not allowed are imports, includes, inheritance, macros, recursive loops, and any
+tests and methods in `template_tools`. Not allowed are imports, includes, inheritance, macros, recursive loops, and any
 name that starts with ``__``. A template is checked before it is stored: its tree, then a trial run with unknown
 variables, which finds the bombs that need none. A run with variables is bounded in the same way.
 
@@ -23,7 +23,7 @@ from jinja2.lexer import Token, TokenStream
 from trunkline.errors import InvalidRequest
 from trunkline.prompts.template_evaluation import EXPRESSIONS, FUNCTIONS, STATEMENTS, Evaluation
 from trunkline.prompts.template_meter import Meter
-from trunkline.prompts.template_values import FILTERS, TESTS
+from trunkline.prompts.template_tools import FILTERS, TESTS
 from trunkline.types import JSON, Struct
 
 MAX_SOURCE = 256 * 1024

@@ -1,7 +1,7 @@
 """What values of a Jinja2 template can do: filters, tests, methods, functions. Nothing else can be called.
 
-Values are JSON, tuples, ranges and namespaces; no Python attribute is ever looked up on one. What is here gives what
-Jinja2 gives, but for: lists where Jinja2 has generators, no Markup (nothing is escaped twice), nothing random.
+What is here gives what Jinja2 gives, but for: lists where Jinja2 has generators, no Markup (nothing is escaped twice),
+nothing random.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, cast
+from typing import cast
 
 import markupsafe
 from jinja2 import filters as stock
@@ -19,10 +19,10 @@ from jinja2.environment import Environment
 from jinja2.runtime import Undefined
 from jinja2.tests import TESTS as STOCK_TESTS
 
+from trunkline.prompts.template_data import Value, attribute_of, items_of, text_of
 from trunkline.prompts.template_meter import ITEM, Meter
-from trunkline.types import JSON
 
-MAX_RANGE = 100_000
+MAX_COUNT = 100_000
 MAX_WIDTH = 1_000
 MAX_INDENT = 16
 MAX_PLACES = 100
@@ -30,58 +30,7 @@ _ENVIRONMENT = Environment(autoescape=False)
 _CONVERSION = re.compile(r"%(?:\(\w+\))?[-+ #0]*(\d*)(?:\.(\d*))?([a-zA-Z%])")
 _SIMPLE_CONVERSIONS = frozenset("diouxXeEfFgGsrac%")
 
-Value = Any
 Filter = Callable[..., Value]
-
-
-class Namespace(dict[str, JSON]):
-    """``namespace(…)``: the one value that a template can change."""
-
-
-class Unknown:
-    """A value that only the caller will give; stands for every value while a template is checked."""
-
-    def __repr__(self) -> str:
-        return ""
-
-
-UNKNOWN = Unknown()
-
-
-def items_of(value: Value, meter: Meter) -> list[Value]:
-    """What a loop or filter goes through, paid for."""
-    if isinstance(value, list | tuple | range | str | Mapping):
-        meter.spend(ITEM * len(value))
-        return list(value)
-    if isinstance(value, Undefined):
-        return list(value)
-    raise meter.mistake(f"a {type(value).__name__} cannot be looped over.")
-
-
-def text_of(value: Value, meter: Meter) -> str:
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, Undefined):
-        meter.read(value)
-    return str(value)
-
-
-def attribute_of(value: Value, name: Value, undefined: type[Undefined]) -> Value:
-    """``value.name`` and ``value[name]``: keys and indices of data, nothing of Python's."""
-    if isinstance(value, Mapping):
-        try:
-            if name in value:
-                return value[name]
-        except TypeError:
-            return undefined(obj=value, name=str(name))
-    elif isinstance(value, list | tuple | str | range) and isinstance(name, int):
-        if -len(value) <= name < len(value):
-            return value[name]
-    elif isinstance(value, Unknown):
-        return value
-    elif isinstance(value, Undefined):
-        return value[name]
-    return undefined(obj=value, name=name)
 
 
 class Toolbox:
@@ -184,7 +133,7 @@ class Toolbox:
     def truncate(
         self, text: Value, length: int = 255, killwords: bool = False, end: str = "...", leeway: int = 5
     ) -> str:
-        return str(stock.do_truncate(_ENVIRONMENT, text_of(text, self.meter), length, killwords, end, leeway))
+        return str(stock.do_truncate(_ENVIRONMENT, text, length, killwords, end, leeway))
 
     def format(self, text: Value, *args: Value, **kwargs: Value) -> str:
         """``%``: the widths are bounded, ``*`` is not possible."""
@@ -297,12 +246,12 @@ class Toolbox:
         return sum(found, start)
 
     def batch(self, value: Value, linecount: int, fill_with: Value = None) -> Value:
-        self.bounded(linecount, MAX_RANGE, "a count")
+        self.bounded(linecount, MAX_COUNT, "a count")
         self.meter.spend(ITEM * linecount)
         return list(stock.do_batch(items_of(value, self.meter), max(linecount, 1), fill_with))
 
     def slice(self, value: Value, slices: int, fill_with: Value = None) -> Value:
-        self.bounded(slices, MAX_RANGE, "a count")
+        self.bounded(slices, MAX_COUNT, "a count")
         self.meter.spend(ITEM * 2 * slices)
         return list(stock.sync_do_slice(items_of(value, self.meter), max(slices, 1), fill_with))
 
