@@ -44,6 +44,10 @@ class Case:
     def ratio(self) -> float:
         return statistics.median(ours.rate / bare.rate for ours, bare in zip(self.ours, self.bare, strict=True))
 
+    def against(self, other: Case) -> float:
+        """Our rate to that of another case, in the same rounds."""
+        return statistics.median(ours.rate / theirs.rate for ours, theirs in zip(self.ours, other.ours, strict=True))
+
     @property
     def least_cpu(self) -> tuple[float, float]:
         """Microseconds a request, of the bare app and ours."""
@@ -109,8 +113,8 @@ def missed(measured: list[Case]) -> list[str]:
     found = [f"{case.name} at {case.connections}: {case.ratio:.2f}" for case in measured if case.ratio < case.target]
     whole = {case.connections: case for case in measured if case.name == "200" and case.prompts == 1}
     for case in measured:
-        # "Not slower", within what two medians of the same thing differ by.
-        if case.name == "304" and case.ratio < 0.97 * whole[case.connections].ratio:
+        # "Not slower", within what two medians of the same thing differ by on a busy machine.
+        if case.name == "304" and case.against(whole[case.connections]) < 0.95:
             found.append(f"304 at {case.connections} is slower than a 200")
     return found
 

@@ -31,7 +31,7 @@ from trunkline.types import PromptContent
 __all__ = ["Answer", "CompileRequest", "Memo", "PromptServer"]
 
 KEPT_ENTRIES, KEPT_BYTES = 50_000, 64 * 2**20
-MOST_BUNDLES = 16
+MOST_BUNDLES = 8
 
 
 class PromptServer:
