@@ -56,7 +56,7 @@ def description(app: Litestar) -> dict[str, JSON]:
         "openapi": "3.1.0",
         "info": {"title": "Trunkline", "version": __version__, "description": INTRODUCTION},
         "paths": paths,
-        "components": {"schemas": {"Error": ERROR, **_components()}, "securitySchemes": _SECURITY},
+        "components": {"schemas": {"Error": ERROR, **_schemas()[1]}, "securitySchemes": _SECURITY},
     }
 
 
@@ -148,14 +148,15 @@ def _schema(shape: object) -> JSON:
         case dict():
             return shape
         case _:
-            (schema,), _ = msgspec.json.schema_components([shape], ref_template=REF)
-            return schema
+            return _schemas()[0][shape]
 
 
-def _components() -> dict[str, JSON]:
+@functools.cache
+def _schemas() -> tuple[dict[object, JSON], dict[str, JSON]]:
+    """The schema of each type, and the components that they refer to: made in one go, so that names agree."""
     shapes = list(dict.fromkeys(_types()))
-    _, components = msgspec.json.schema_components(shapes, ref_template=REF)
-    return dict(components)
+    schemas, components = msgspec.json.schema_components(shapes, ref_template=REF)
+    return dict(zip(shapes, schemas, strict=True)), dict(components)
 
 
 def _types() -> Iterator[type]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trunkline.api.langfuse.formats import PageMeta
-from trunkline.api.langfuse.shapes import ObservationShape, TraceShape
+from trunkline.api.langfuse.shapes import ObservationShape
 from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
 from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
 from trunkline.api.langfuse.shapes_scores import ScoreV3Shape
@@ -131,7 +131,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("GET", "/api/public/traces"): Operation(TRACES, query=_TRACE_FILTERS, answer=Listed({}, beside=PAGED)),
     ("DELETE", "/api/public/traces"): Operation(TRACES, body={"type": "object", "required": ["traceIds"]}),
-    ("GET", "/api/public/traces/{trace_id}"): Operation(TRACES, query=(Query("fields"),), answer=TraceShape),
+    ("GET", "/api/public/traces/{trace_id}"): Operation(TRACES, query=(Query("fields"),), answer={"type": "object"}),
     ("DELETE", "/api/public/traces/{trace_id}"): Operation(TRACES),
     ("GET", "/api/public/observations"): Operation(
         TRACES, query=(PAGE[0], *_OBSERVATION_FILTERS), answer=Listed(ObservationShape, beside=PAGED)

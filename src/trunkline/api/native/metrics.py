@@ -13,7 +13,7 @@ from trunkline.api.errors import answer
 from trunkline.api.langfuse.formats import iso_or_none
 from trunkline.api.langfuse.prompt_params import PromptParams
 from trunkline.api.native.bodies import HTTPRequest
-from trunkline.api.native.shapes import NO_METRICS, Cost, Mean, MetricsRow, ScoreShape
+from trunkline.api.native.shapes import NO_METRICS, Cost, Mean, MetricsRow, ScoreNumbers
 from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.prompts.names import validate_prompt_name
@@ -84,9 +84,9 @@ def _row(number: int, version: Version | None, labels: tuple[str, ...], metrics:
     )
 
 
-def _scores(scores: Mapping[str, ScoreSummary]) -> dict[str, ScoreShape]:
+def _scores(scores: Mapping[str, ScoreSummary]) -> dict[str, ScoreNumbers]:
     return {
-        name: ScoreShape(count=summary.count, mean=summary.mean, values=summary.values)
+        name: ScoreNumbers(count=summary.count, mean=summary.mean, values=summary.values)
         for name, summary in sorted(scores.items())
     }
 

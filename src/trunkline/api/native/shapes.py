@@ -93,7 +93,7 @@ class Cost(Struct, frozen=True, kw_only=True):
     sum: float
 
 
-class ScoreShape(Struct, frozen=True, kw_only=True):
+class ScoreNumbers(Struct, frozen=True, kw_only=True):
     count: int
     mean: float | None
     values: Mapping[str, int]
@@ -111,8 +111,8 @@ class MetricsRow(Struct, frozen=True, kw_only=True):
     input_tokens: Mean
     output_tokens: Mean
     cost_usd: Cost
-    scores: Mapping[str, ScoreShape]
-    trace_scores: Mapping[str, ScoreShape]
+    scores: Mapping[str, ScoreNumbers]
+    trace_scores: Mapping[str, ScoreNumbers]
     first_seen: str | None
     last_seen: str | None
 

@@ -1,0 +1,182 @@
+"""Every route against every kind of caller. A route that is missing from the table fails."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from litestar import get
+
+from api.conftest import World
+from api.contract import check_error
+from trunkline.api.access import PUBLIC, access_level
+from trunkline.api.app import create_litestar
+from trunkline.api.openapi import api_routes
+from trunkline.errors import TrunklineError
+
+MARK = "xyzzy-only-for-project-one"
+PROMPT = {"name": "hidden", "prompt": MARK, "labels": ["production"]}
+TIME = "2026-03-01T12:00:00.000Z"
+
+
+class Row(NamedTuple):
+    """Who may (`public`, `caller`, `writer`, `scorer`), and a request that has an effect where it is let in."""
+
+    level: str
+    path: str
+    json: Any = None
+
+
+NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id": "t", "name": MARK}}
+NEW_SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 1, "comment": MARK}
+ROUTES: dict[tuple[str, str], Row] = {
+    ("GET", "/api/public/health"): Row("public", "/api/public/health"),
+    ("GET", "/api/public/projects"): Row("caller", "/api/public/projects"),
+    ("GET", "/api/public/v2/prompts"): Row("caller", "/api/public/v2/prompts"),
+    ("POST", "/api/public/v2/prompts"): Row("writer", "/api/public/v2/prompts", {"name": "new", "prompt": "x"}),
+    ("GET", "/api/public/v2/prompts/{prompt_name}"): Row("caller", "/api/public/v2/prompts/hidden"),
+    ("PATCH", "/api/public/v2/prompts/{prompt_name}"): Row(
+        "writer", "/api/public/v2/prompts/hidden/versions/1", {"newLabels": ["x"]}
+    ),
+    ("DELETE", "/api/public/v2/prompts/{prompt_name}"): Row("writer", "/api/public/v2/prompts/hidden"),
+    ("POST", "/api/public/ingestion"): Row("writer", "/api/public/ingestion", {"batch": [NEW_TRACE]}),
+    ("POST", "/api/public/otel/v1/traces"): Row("writer", "/api/public/otel/v1/traces", {"resourceSpans": []}),
+    ("GET", "/api/public/traces"): Row("caller", "/api/public/traces"),
+    ("DELETE", "/api/public/traces"): Row("writer", "/api/public/traces", {"traceIds": ["t"]}),
+    ("GET", "/api/public/traces/{trace_id}"): Row("caller", "/api/public/traces/t"),
+    ("DELETE", "/api/public/traces/{trace_id}"): Row("writer", "/api/public/traces/t"),
+    ("GET", "/api/public/observations"): Row("caller", "/api/public/observations"),
+    ("GET", "/api/public/observations/{observation_id}"): Row("caller", "/api/public/observations/o"),
+    ("GET", "/api/public/v2/observations"): Row("caller", "/api/public/v2/observations"),
+    ("POST", "/api/public/scores"): Row("scorer", "/api/public/scores", NEW_SCORE),
+    ("DELETE", "/api/public/scores/{score_id}"): Row("writer", "/api/public/scores/s"),
+    ("GET", "/api/public/v2/scores"): Row("caller", "/api/public/v2/scores"),
+    ("GET", "/api/public/v2/scores/{score_id}"): Row("caller", "/api/public/v2/scores/s"),
+    ("GET", "/api/public/v3/scores"): Row("caller", "/api/public/v3/scores"),
+    ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
+    ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
+    ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),
+    ("GET", "/api/v1/prompts"): Row("caller", "/api/v1/prompts"),
+    ("GET", "/api/v1/prompts/show"): Row("caller", "/api/v1/prompts/show?name=hidden"),
+    ("GET", "/api/v1/prompts/history"): Row("caller", "/api/v1/prompts/history?name=hidden"),
+    ("GET", "/api/v1/prompts/diff"): Row("caller", "/api/v1/prompts/diff?name=hidden&from=1&to=1"),
+    ("GET", "/api/v1/prompts/metrics"): Row("caller", "/api/v1/prompts/metrics?name=hidden"),
+    ("POST", "/api/v1/promotions"): Row(
+        "writer", "/api/v1/promotions", {"name": "hidden", "version": 1, "label": "staging"}
+    ),
+    ("POST", "/api/v1/rollbacks"): Row("writer", "/api/v1/rollbacks", {"name": "hidden", "to": 1}),
+    ("GET", "/api/v1/keys"): Row("writer", "/api/v1/keys"),
+    ("POST", "/api/v1/keys"): Row("writer", "/api/v1/keys", {"name": "new"}),
+    ("DELETE", "/api/v1/keys/{public_key}"): Row("writer", "/api/v1/keys/pk-spare"),
+    ("GET", "/api/v1/projects"): Row("caller", "/api/v1/projects"),
+    ("GET", "/health"): Row("public", "/health"),
+    ("GET", "/metrics"): Row("public", "/metrics"),
+    ("GET", "/api/openapi.json"): Row("public", "/api/openapi.json"),
+    ("GET", "/api/docs"): Row("public", "/api/docs"),
+}
+IDS = [f"{method} {path}" for method, path in ROUTES]
+LET_IN = {
+    "public": {"none", "bad", "revoked", "public", "reader", "other", "key"},
+    "caller": {"reader", "other", "key"},
+    "writer": {"other", "key"},
+    "scorer": {"public", "other", "key"},
+}
+
+
+@pytest.fixture
+async def filled(world: World, api: httpx.AsyncClient) -> World:
+    """Project one has a prompt, a trace with an observation, a score and a spare key."""
+    world.services.control.create_key("one", "spare", public_key="pk-spare")
+    observation = {"id": "o", "traceId": "t", "name": MARK, "startTime": TIME}
+    batch = [NEW_TRACE, {"id": "f", "type": "span-create", "timestamp": TIME, "body": observation}]
+    for path, body in (
+        ("/api/public/v2/prompts", PROMPT),
+        ("/api/public/ingestion", {"batch": batch}),
+        ("/api/public/scores", NEW_SCORE),
+    ):
+        answer = await api.post(path, json=body)
+        assert answer.is_success, answer.text
+    return world
+
+
+async def send(world: World, who: str, method: str, row: Row) -> httpx.Response:
+    async with world.client(who) as client:
+        return await client.request(method, row.path, json=row.json)
+
+
+async def state(world: World) -> tuple[Any, ...]:
+    """All that a request could have changed in project one."""
+    parts = []
+    async with world.client("key") as client:
+        for path in ("traces", "observations", "v2/scores"):
+            parts.append((await client.get(f"/api/public/{path}")).json()["data"])
+    keys = [(key.public_key, key.revoked_at) for key in world.services.control.keys("one")]
+    return (world.registry.snapshot.head, keys, *parts)
+
+
+async def test_no_route_is_missing_from_the_table(world: World) -> None:
+    app = create_litestar(world.services)
+    found = {(method, path): access_level(handler) for method, path, handler in api_routes(app)}
+    assert found == {route: row.level for route, row in ROUTES.items()}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=IDS)
+async def test_who_may_what(filled: World, route: tuple[str, str]) -> None:
+    row = ROUTES[route]
+    before = await state(filled)
+    for who in ("none", "bad", "revoked", "public", "reader"):
+        if who in LET_IN[row.level]:
+            continue
+        answer = await send(filled, who, route[0], row)
+        check_error(answer)
+        unknown = who in {"none", "bad", "revoked"}
+        assert answer.status_code == (401 if unknown else 403), (who, answer.text)
+        assert answer.json()["error"] == ("UnauthorizedError" if unknown else "ForbiddenError")
+        assert MARK not in answer.text
+    assert await state(filled) == before
+    other = await send(filled, "other", route[0], row)
+    assert other.status_code not in {401, 403}
+    assert other.status_code < 500
+    assert MARK not in other.text
+    if row.level != "public":
+        assert await state(filled) == before
+    for who in LET_IN[row.level] - {"other", "key"}:
+        answer = await send(filled, who, route[0], row)
+        assert answer.is_success, (who, answer.text)
+    answer = await send(filled, "key", route[0], row)
+    assert answer.is_success, answer.text
+
+
+async def test_a_body_is_not_read_before_the_key_is_known(world: World) -> None:
+    async def endless() -> Any:
+        while True:
+            yield b" " * 65_536
+
+    for path in ("/api/public/v2/prompts", "/api/public/ingestion", "/api/v1/compile", "/api/v1/promotions"):
+        async with world.client("bad") as client:
+            assert (await client.post(path, content=endless())).status_code == 401
+
+
+async def test_the_hot_path_refuses_what_the_route_refuses(filled: World) -> None:
+    path = "/api/public/v2/prompts/hidden"
+    async with filled.client("key") as client:
+        for _ in range(2):
+            assert (await client.get(path)).status_code == 200
+    for who, status in (("none", 401), ("bad", 401), ("revoked", 401), ("public", 403), ("other", 404)):
+        async with filled.client(who) as client:
+            assert (await client.get(path)).status_code == status
+
+
+def test_a_handler_that_does_not_say_who_may_call_it_does_not_answer() -> None:
+    @get("/open")
+    async def forgotten() -> None:
+        pass
+
+    @get("/public", opt=PUBLIC)
+    async def meant() -> None:
+        pass
+
+    with pytest.raises(TrunklineError):
+        access_level(forgotten)
+    assert access_level(meant) == "public"
