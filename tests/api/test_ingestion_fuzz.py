@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from api.contract import check_error
 from api.test_otel_routes import GENERATION, JSON_EXPORT, export
 
-CASES = int(os.environ.get("TRUNKLINE_FUZZ_CASES", "200"))
+CASES = int(os.environ.get("TRUNKLINE_FUZZ_CASES", "40"))
 INGESTION = "/api/public/ingestion"
 OTEL = "/api/public/otel/v1/traces"
 SCORES = "/api/public/scores"
@@ -31,6 +31,13 @@ fuzzing = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_campaigns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application refuses settings that it does not know, and how many cases to run is one."""
+    monkeypatch.delenv("TRUNKLINE_FUZZ_CASES", raising=False)
+
 
 TEXTS = st.one_of(
     st.text(max_size=20),
