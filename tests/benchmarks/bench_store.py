@@ -35,11 +35,9 @@ WRITERS = 4
 PROJECT = "bench"
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-3-5-sonnet-20241022", "gemini-1.5-pro")
 NAMES = ("answer-question", "search-docs", "lookup-order", "draft-answer", "review-answer")
-WORDS = (
-    "the customer asked whether their refund for order would arrive before Friday and which carrier "
-    "handles returns please answer politely cite the policy section mention limits keep it short "
-    "context document paragraph summary invoice delivery account premium support ticket résumé"
-).split()  # noqa: SIM905
+WORDS = """the customer asked whether their refund for order would arrive before Friday and which carrier handles
+returns please answer politely cite the policy section mention limits keep it short context document paragraph summary
+invoice delivery account premium support ticket résumé""".split()  # noqa: SIM905
 METADATA = json.dumps(
     {
         "resourceAttributes": {"service.name": "bench-app", "telemetry.sdk.language": "python"},
