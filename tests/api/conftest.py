@@ -75,7 +75,9 @@ def open_projects(folder: Path, control: ControlStore) -> dict[str, Registry]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    # Settings that are not known are refused, and how many cases `make fuzz` runs is none.
+    monkeypatch.delenv("TRUNKLINE_FUZZ_CASES", raising=False)
     return load_settings(data=tmp_path, max_body_bytes=MAX_BODY)
 
 

@@ -51,7 +51,7 @@ def description(app: Litestar) -> dict[str, JSON]:
     paths: dict[str, dict[str, JSON]] = {}
     for method, path, handler in api_routes(app):
         operation = OPERATIONS.get((method, path), Operation("Other"))
-        paths.setdefault(operation.path or path, {})[method.lower()] = _describe(handler, path, operation)
+        paths.setdefault(operation.path or path, {})[method.lower()] = _describe(method, handler, path, operation)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Trunkline", "version": __version__, "description": INTRODUCTION},
@@ -79,11 +79,11 @@ _LEVELS: dict[str, list[dict[str, list[str]]]] = {
 }
 
 
-def _describe(handler: HTTPRouteHandler, path: str, operation: Operation) -> dict[str, JSON]:
+def _describe(method: str, handler: HTTPRouteHandler, path: str, operation: Operation) -> dict[str, JSON]:
     summary, _, rest = inspect.cleandoc(inspect.unwrap(handler.fn).__doc__ or "").partition("\n\n")
     level = access_level(handler)
     described: dict[str, JSON] = {
-        "operationId": handler.fn.__name__,
+        "operationId": re.sub(r"\W+", "_", f"{method.lower()}{path}").strip("_"),
         "tags": [operation.tag],
         "summary": " ".join(summary.split()),
         "description": (f"{rest}\n\n" if rest else "") + _ACCESS[level],
@@ -92,7 +92,9 @@ def _describe(handler: HTTPRouteHandler, path: str, operation: Operation) -> dic
         "responses": _responses(operation, level),
     }
     if operation.body is not None:
-        content = {operation.body_type: {"schema": _schema(operation.body)}}
+        content = {"application/json": {"schema": _schema(operation.body)}}
+        if operation.binary_type:
+            content[operation.binary_type] = {"schema": {"type": "string", "format": "binary"}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -133,6 +135,7 @@ def _responses(operation: Operation, level: str) -> dict[str, JSON]:
     fault = {"content": {"application/json": {"schema": {"$ref": REF.format(name="Error")}}}}
     return {
         str(operation.status): good,
+        **{str(status): {"description": HTTPStatus(status).phrase} for status in operation.also},
         **{code: {"description": HTTPStatus(int(code)).phrase, **fault} for code in sorted(faults)},
     }
 

@@ -49,8 +49,11 @@ class Operation:
     body: object = None
     answer: object = None
     status: int = 200
+    also: tuple[int, ...] = ()
+    """Other good statuses, whose answers are not described further."""
     path: str = ""
-    body_type: str = "application/json"
+    binary_type: str = ""
+    """Another content type in which the body may come, as bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("POST", "/api/public/ingestion"): Operation(TRACES, body={"type": "object", "required": ["batch"]}, status=207),
     ("POST", "/api/public/otel/v1/traces"): Operation(
-        TRACES, body={"type": "string", "format": "binary"}, body_type="application/x-protobuf"
+        TRACES, body={"type": "object"}, binary_type="application/x-protobuf"
     ),
     ("GET", "/api/public/traces"): Operation(TRACES, query=_TRACE_FILTERS, answer=Listed({}, beside=PAGED)),
     ("DELETE", "/api/public/traces"): Operation(TRACES, body={"type": "object", "required": ["traceIds"]}),
@@ -142,7 +145,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=(*_OBSERVATION_FILTERS, *map(Query, ("fields", "cursor", "expandMetadata"))),
         answer=Listed({}, beside={"meta": {"type": "object"}}),
     ),
-    ("POST", "/api/public/scores"): Operation(SCORES, body={"type": ["object", "array"]}),
+    ("POST", "/api/public/scores"): Operation(SCORES, body={"type": ["object", "array"]}, also=(202, 207)),
     ("DELETE", "/api/public/scores/{score_id}"): Operation(SCORES, status=204),
     ("GET", "/api/public/v2/scores"): Operation(
         SCORES,
