@@ -18,6 +18,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
+from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest, PayloadTooLarge
 from trunkline.tracing.otlp import inflate
 from trunkline.types import JSON
@@ -36,6 +37,15 @@ ARRIVAL_S = 60.0
 
 _decoders = ThreadPoolExecutor(2, thread_name_prefix="ingestion")
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def parts(request: HTTPRequest) -> Services:
+    """The process's parts, for routes that must be quick.
+
+    To inject them beside the caller would be simpler, but two parameters make Litestar run a task group: 0.2 ms.
+    """
+    services: Services = request.app.state["services"]
+    return services
 
 
 async def take_body(request: HTTPRequest, limit: int, read: Callable[[bytes], Result]) -> Result:

@@ -7,8 +7,7 @@ from http import HTTPStatus
 from litestar import Response, post
 from litestar.di import NamedDependency
 
-from trunkline.api.langfuse.body import HTTPRequest, take_body
-from trunkline.api.services import Services
+from trunkline.api.langfuse.body import HTTPRequest, parts, take_body
 from trunkline.errors import InvalidRequest
 from trunkline.store.control import now_micros
 from trunkline.tracing.otlp import changes_of, decode_json, decode_protobuf
@@ -19,13 +18,12 @@ JSON_TYPE = "application/json"
 
 
 @post("/api/public/otel/v1/traces", status_code=HTTPStatus.OK, request_max_body_size=None)
-async def export_traces(
-    request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
-) -> Response[bytes]:
+async def export_traces(request: HTTPRequest, writer: NamedDependency[Caller]) -> Response[bytes]:
     """Takes an OTLP export of spans.
 
     It is stored whole or not at all. The answer has the encoding of the request; an empty one says that all was taken.
     """
+    services = parts(request)
     content_type = _content_type(request)
     read = _read_protobuf if content_type == PROTOBUF else _read_json
     changes = await take_body(request, services.settings.max_body_bytes, read)

@@ -13,7 +13,7 @@ from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, take_body
+from trunkline.api.langfuse.body import HTTPRequest, parts, take_body
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.shapes_scores import V3_GROUPS, ScoreTrace, score_trace, score_v2, score_v3
@@ -34,14 +34,13 @@ ONE_VALUE = "only one value is offered here so far"
 
 
 @post(PATH, status_code=HTTPStatus.OK, request_max_body_size=None)
-async def create_scores(
-    request: HTTPRequest, services: NamedDependency[Services], scorer: NamedDependency[Caller]
-) -> Response[bytes]:
+async def create_scores(request: HTTPRequest, scorer: NamedDependency[Caller]) -> Response[bytes]:
     """Creates a score, or a list of them.
 
     One gives 200 with its id. Of a list, as the newest SDKs send it, the good ones are stored together: 202 where all
     were, else 207 that says what is wrong with the others.
     """
+    services = parts(request)
     batch = await take_body(request, services.settings.max_body_bytes, _read)
     if batch.changes:
         await services.traces.write(scorer.project_id, batch.changes)
