@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,12 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SECOND = 1_000_000
 
 
+def run(coroutine: Coroutine[None, None, None]) -> None:
+    """In a thread of its own: a test that drives a browser has a loop running already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
+
+
 @dataclass
 class World:
     app: Outer
@@ -70,7 +77,7 @@ class World:
         return self.services.registries["default"]
 
     def write(self, changes: Sequence[Change], project: str = "default") -> None:
-        asyncio.run(self.services.traces.write(project, changes))
+        run(self.services.traces.write(project, changes))
 
 
 @contextmanager
@@ -96,7 +103,7 @@ def open_world(folder: Path) -> Iterator[World]:
     try:
         yield World(create_app(services, extra_handlers=routers(services)), services, now_micros())
     finally:
-        asyncio.run(services.traces.close())
+        run(services.traces.close())
         control.close()
 
 

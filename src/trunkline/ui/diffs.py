@@ -35,8 +35,7 @@ def diff_rows(before: str, after: str, *, whole: bool = False) -> list[DiffRow]:
 
 def _rows(before: str, after: str) -> Iterator[DiffRow]:
     old = new = 0
-    lines = [(op, line) for op, text in line_diff(before, after) for line in text.splitlines()]
-    for is_same, block in groupby(lines, key=lambda line: line[0] == "equal"):
+    for is_same, block in groupby(line_diff(before, after), key=lambda line: line[0] == "equal"):
         if is_same:
             for _, text in block:
                 old, new = old + 1, new + 1

@@ -39,7 +39,7 @@ def snippets(usage: Usage) -> tuple[Snippet, ...]:
 
 
 def python(usage: Usage) -> str:
-    given = [json.dumps(usage.name), _selector(usage, "=")]
+    given = [_quoted(usage.name), _selector(usage, "=")]
     if usage.type is PromptType.CHAT:
         given.append('type="chat"')
     simple = all(name.isidentifier() for name in (*usage.variables, *usage.placeholders))
@@ -47,7 +47,7 @@ def python(usage: Usage) -> str:
     if simple:
         filled = ", ".join(f"{name}={value}" for name, value in values)
     else:
-        filled = "**{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in values) + "}"
+        filled = "**{" + ", ".join(f"{_quoted(name)}: {value}" for name, value in values) + "}"
     result = "messages" if usage.type is PromptType.CHAT else "text"
     return "\n".join(
         [
@@ -75,7 +75,7 @@ def javascript(usage: Usage) -> str:
             "",
             f"// LANGFUSE_BASE_URL={usage.origin}, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY in the environment",
             "const langfuse = new LangfuseClient();",
-            f"const prompt = await langfuse.prompt.get({json.dumps(usage.name)}, {{ {', '.join(options)} }});",
+            f"const prompt = await langfuse.prompt.get({_quoted(usage.name)}, {{ {', '.join(options)} }});",
             f"const {result} = prompt.compile({given});",
         ]
     )
@@ -98,9 +98,14 @@ def compiled(usage: Usage) -> str:
     )
 
 
+def _quoted(text: str) -> str:
+    """A string literal that Python and JavaScript read alike."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _selector(usage: Usage, sign: str) -> str:
-    return f"label{sign}{json.dumps(usage.label)}" if usage.label else f"version{sign}{usage.version}"
+    return f"label{sign}{_quoted(usage.label)}" if usage.label else f"version{sign}{usage.version}"
 
 
 def _key(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else json.dumps(name)
+    return name if name.isidentifier() and name.isascii() else _quoted(name)

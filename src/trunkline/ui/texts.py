@@ -10,13 +10,12 @@ from trunkline.types import JSON, Message, PromptContent, Struct, TemplateEngine
 from trunkline.ui import addresses
 from trunkline.ui.content import Token, show_value
 
-_REFERENCE = r"(?P<ref>@@@langfusePrompt:[^\n\r]*?@@@)"
-_MUSTACHE = re.compile(_REFERENCE + r"|(?P<var>\{\{[^{}\n]{1,300}\}\})")
-_JINJA = re.compile(
-    _REFERENCE
-    + r"|(?P<var>\{\{(?:[^}]|\}(?!\})){1,2000}\}\})"
-    + r"|(?P<logic>\{%(?:[^%]|%(?!\})){0,2000}%\}|\{#(?:[^#]|#(?!\})){0,2000}#\})"
-)
+_OPENING = re.compile(r"@@@langfusePrompt:|\{\{|\{%|\{#")
+_CLOSING = {"@@@langfusePrompt:": "@@@", "{{": "}}", "{%": "%}", "{#": "#}"}
+_KINDS = {"@@@langfusePrompt:": "ref", "{{": "var", "{%": "logic", "{#": "logic"}
+_LOGIC = frozenset({"{%", "{#"})
+MAX_TAG = 2000
+"""Characters of a tag; looking for its end is bounded, so that a text of nothing but openings is read quickly."""
 
 
 class Segment(Struct, frozen=True, kw_only=True):
@@ -49,19 +48,30 @@ def present_text(content: PromptContent, root: str) -> PromptText:
 
 
 def segments(text: str, engine: TemplateEngine, root: str) -> tuple[Segment, ...]:
-    return tuple(_split(text, _JINJA if engine is TemplateEngine.JINJA2 else _MUSTACHE, root))
-
-
-def _split(text: str, pattern: re.Pattern[str], root: str) -> Iterator[Segment]:
+    found: list[Segment] = []
     at = 0
-    for match in pattern.finditer(text):
-        if match.start() > at:
-            yield Segment(text=text[at : match.start()])
-        kind = match.lastgroup or ""
-        yield Segment(text=match.group(), kind=kind, href=_href(match.group(), root) if kind == "ref" else "")
+    for start, end, kind in _tags(text, engine):
+        if start > at:
+            found.append(Segment(text=text[at:start]))
+        tag = text[start:end]
+        found.append(Segment(text=tag, kind=kind, href=_href(tag, root) if kind == "ref" else ""))
+        at = end
+    return (*found, Segment(text=text[at:])) if at < len(text) else tuple(found)
+
+
+def _tags(text: str, engine: TemplateEngine) -> Iterator[tuple[int, int, str]]:
+    """Start, end and kind of each tag: an opening and the nearest closing behind it."""
+    at = 0
+    while match := _OPENING.search(text, at):
+        opening = match.group()
         at = match.end()
-    if at < len(text):
-        yield Segment(text=text[at:])
+        if opening in _LOGIC and engine is not TemplateEngine.JINJA2:
+            continue
+        close = text.find(_CLOSING[opening], at, at + MAX_TAG)
+        if close > at:
+            end = close + len(_CLOSING[opening])
+            yield match.start(), end, _KINDS[opening]
+            at = end
 
 
 def _href(tag: str, root: str) -> str:

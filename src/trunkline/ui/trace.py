@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.registry.registry import Registry
+from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery, TraceStore
 from trunkline.types import JSONBytes, Observation, Score, Struct, Trace, TraceDetail, Version
 from trunkline.ui import addresses, formats, timeline
 from trunkline.ui.content import Payload, decode, show
@@ -25,6 +26,9 @@ from trunkline.ui.traces import ScoreChip, score_chip
 WHOLE = "trace"
 """What `chosen` says where the trace itself is shown."""
 MAX_FACTS = 60
+MAX_OBSERVATIONS = 50_000
+"""Of one trace; later ones are in the API."""
+MAX_SCORES = 1000
 
 
 class Fact(Struct, frozen=True, kw_only=True):
@@ -179,14 +183,29 @@ def _sorted(units: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return sorted(units.items(), key=lambda item: (places.get(item[0], 2), item[0]))[:MAX_FACTS]
 
 
-async def detail_of(detail: TraceDetail, chosen: str, services: Services, place: Place) -> Detail:
-    """The chosen observation, read whole; an id that is not in the trace shows the trace."""
-    if all(observation.id != chosen for observation in detail.observations):
-        return await asyncio.to_thread(present_trace, detail, place.root)
-    observation = await services.traces.observation(place.project.id, chosen)
-    if observation is None:
-        raise NotFound(f"There is no observation {chosen!r} any more.")
-    scores = [score for score in detail.scores if score.observation_id == chosen]
+async def read_trace(store: TraceStore, project_id: str, trace_id: str) -> TraceDetail:
+    """The trace with its observations in narrow rows: a tree needs no texts. Raises NotFound."""
+    (traces, _), (observations, _), (scores, _) = await asyncio.gather(
+        store.traces(project_id, TraceQuery(ids=(trace_id,), limit=1, count=False)),
+        store.observations(
+            project_id,
+            ObservationQuery(trace_id=trace_id, limit=MAX_OBSERVATIONS, descending=False, texts=False, count=False),
+        ),
+        store.scores(project_id, ScoreQuery(trace_id=trace_id, limit=MAX_SCORES, count=False)),
+    )
+    if not traces:
+        raise NotFound(f"There is no trace {trace_id!r} in this project.")
+    return TraceDetail(trace=traces[0], observations=tuple(observations), scores=tuple(scores))
+
+
+async def read_observation(trace_id: str, chosen: str, services: Services, place: Place) -> Detail | None:
+    """The chosen observation with its texts; None where the trace has none of that id."""
+    store, project_id = services.traces, place.project.id
+    observation = await store.observation(project_id, chosen) if chosen else None
+    if observation is None or observation.trace_id != trace_id:
+        return None
+    query = ScoreQuery(trace_id=trace_id, observation_id=chosen, limit=MAX_SCORES, count=False)
+    scores, _ = await store.scores(project_id, query)
 
     def present() -> Detail:
         return present_observation(observation, scores, linked_prompt(observation, place.registry, place.root))
@@ -215,6 +234,25 @@ def totals(detail: TraceDetail) -> dict[str, Any]:
     }
 
 
+def frame_view(
+    detail: TraceDetail, layout: timeline.Timeline, place: Place, href: Callable[..., str]
+) -> dict[str, Any]:
+    """Everything around the chosen observation."""
+    trace = detail.trace
+    return {
+        "section": "traces",
+        "trace": trace,
+        "href": href,
+        "layout": layout,
+        "kinds": sorted({row.type for row in layout.rows}),
+        "pages": tree_pages(layout, href),
+        "totals": totals(detail),
+        "facts": trace_facts(trace, place.root),
+        "scores": [score_chip(score) for score in detail.scores if score.observation_id is None],
+        "tag_links": [(tag, addresses.traces(place.root, tag=tag)) for tag in trace.tags],
+    }
+
+
 @get(["/traces/{trace_id:path}", "/trace"])
 async def trace_page(
     request: WebRequest,
@@ -225,23 +263,16 @@ async def trace_page(
 ) -> Page:
     """An id that a path cannot carry (see `addresses`) comes as ``/trace?id=``."""
     wanted = request.query_params.get("id", "") if trace_id is None else trace_id.removeprefix("/")
-    detail = await services.traces.trace(place.project.id, wanted)
-    if detail is None:
-        raise NotFound(f"There is no trace {wanted!r} in this project.")
-    chosen = request.query_params.get("observation") or request.query_params.get("peek") or WHOLE
-    shown = await detail_of(detail, chosen, services, place)
+    chosen = request.query_params.get("observation") or request.query_params.get("peek") or ""
     href = partial(addresses.trace, place.root, wanted)
-    view: dict[str, Any] = {"section": "traces", "detail": shown, "href": href, "trace": detail.trace}
+    shown = await read_observation(wanted, chosen, services, place)
+    if shown is not None and request.headers.get("hx-target") == "observation":
+        return await site.page(request, "observation.html", {"detail": shown}, at=place)
+    detail = await read_trace(services.traces, place.project.id, wanted)
+    shown = shown or await asyncio.to_thread(present_trace, detail, place.root)
     if request.headers.get("hx-target") == "observation":
-        return await site.page(request, "observation.html", view, at=place)
+        return await site.page(request, "observation.html", {"detail": shown}, at=place)
     page = whole_number(request.query_params.get("page"))
     layout = await asyncio.to_thread(timeline.lay_out, detail.observations, page=page, chosen=chosen)
-    view |= {
-        "layout": layout,
-        "pages": tree_pages(layout, href),
-        "totals": totals(detail),
-        "facts": trace_facts(detail.trace, place.root),
-        "scores": [score_chip(score) for score in detail.scores if score.observation_id is None],
-        "tag_links": [(tag, addresses.traces(place.root, tag=tag)) for tag in detail.trace.tags],
-    }
+    view = frame_view(detail, layout, place, href) | {"detail": shown}
     return await site.page(request, "trace.html", view, at=place)
