@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -50,8 +50,8 @@ class IndexBatch(Struct, frozen=True, kw_only=True):
     commits: Sequence[CommitRow] = ()
     versions: Sequence[VersionRow] = ()
     touches: Sequence[TouchRow] = ()
-    records: Mapping[str, bytes] = msgspec.field(default_factory=dict)
-    """Encoded state by prompt, as of `head`."""
+    records: Iterable[tuple[str, bytes]] = ()
+    """Prompt and its encoded state as of `head`; read once."""
     strays: bytes = b""
 
 

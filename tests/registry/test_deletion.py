@@ -86,7 +86,7 @@ def test_what_another_prompt_refers_to_stays(registry: Registry) -> None:
     registry.create_version("user", text("@@@langfusePrompt:name=a|label=production@@@"), actor=ADA)
     for selector in ({"label": "production"}, {"version": 1}, {}):
         with pytest.raises(Conflict, match="Other prompts refer to 'a': user"):
-            registry.delete("a", actor=ADA, **selector)  # type: ignore[arg-type]
+            registry.delete("a", actor=ADA, **selector)
     registry.delete("a", version=2, actor=ADA)
     registry.delete("user", actor=ADA)
     registry.delete("a", actor=ADA)

@@ -9,7 +9,7 @@ nothing but the repository up to the head, so that every process finds the same,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from trunkline.errors import InvalidFile, InvalidRequest
@@ -48,28 +48,28 @@ class Advance:
     """One step from `base` over `commits` (oldest first, the first one's parent is the base's head)."""
 
     def __init__(
-        self, base: Snapshot, commits: Sequence[LoggedCommit], *, past: Past, entries: Entries, files: Files
+        self, base: Snapshot, commits: Iterable[LoggedCommit], *, past: Past, entries: Entries, files: Files
     ) -> None:
         self._base = base
-        self._commits = commits
+        self._coming = commits
+        self._commits: list[CommitRow] = []
         self._past = past
         self._entries = entries
         self._files = files
-        self._seq = base.seq + len(commits)
+        self._seq = base.seq
         self._own: dict[tuple[str, str, int], Own] = {}
         self._made: dict[tuple[str, int], Made | None] = {}
         self._range = Range(base, files.marks)
 
     def run(self) -> Advanced:
-        self._range.add(self._commits)
+        for commit in self._coming:
+            self._seq += 1
+            self._range.add(self._seq, commit)
+            self._commits.append(CommitRow(self._seq, commit.sha, commit.time, commit.author, commit.message))
         touched = list(self._range.histories)
         dependents = {name for one in touched for name in self._base.dependents.get(one, ())}
         records = [self._record(self._range.history(name)) for name in dict.fromkeys([*touched, *dependents])]
-        commits = [
-            CommitRow(seq, c.sha, c.time, c.author, c.message)
-            for seq, c in enumerate(self._commits, self._base.seq + 1)
-        ]
-        return Advanced(self._snapshot(records), commits, self._range.versions, self._range.touches, records)
+        return Advanced(self._snapshot(records), self._commits, self._range.versions, self._range.touches, records)
 
     # --- what the range and the past know ----------------------------------------------------------------------------
 

@@ -34,11 +34,9 @@ def _build(repository: Repository, head: str, entries: Entries, files: Files, pa
     log = start_log(repository.path, head)
     try:
         _prime(repository, head, entries, files)
-        commits = list(read_log(log))
+        advanced = Advance(EMPTY, read_log(log), past=past, entries=entries, files=files).run()
     finally:
         log.close()
-    commits.reverse()
-    advanced = Advance(EMPTY, commits, past=past, entries=entries, files=files).run()
     entries.forget_primed()
     files.forget_primed()
     return advanced

@@ -7,7 +7,7 @@ file, and if the file came to that blob in the same commit, the mark's number is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from trunkline.errors import InvalidFile
@@ -108,7 +108,6 @@ class Range:
 
     def __init__(self, base: Snapshot, read_marks: ReadMarks) -> None:
         self._records = base.records
-        self._base_seq = base.seq
         self._read_marks = read_marks
         self._targets: dict[str, _Target | InvalidFile | None] = {}
         self.histories: dict[str, History] = {}
@@ -122,11 +121,10 @@ class Range:
             found = self.histories[name] = History(self._records.get(name) or Record(name=name))
         return found
 
-    def add(self, commits: Iterable[LoggedCommit]) -> None:
-        """The commits in order, oldest first."""
-        for seq, commit in enumerate(commits, self._base_seq + 1):
-            for name, changes in self._by_prompt(commit.changes).items():
-                self._apply(seq, self.history(name), changes)
+    def add(self, seq: int, commit: LoggedCommit) -> None:
+        """The next commit, oldest first."""
+        for name, changes in self._by_prompt(commit.changes).items():
+            self._apply(seq, self.history(name), changes)
 
     def _target(self, path: str) -> _Target | InvalidFile | None:
         if path not in self._targets:

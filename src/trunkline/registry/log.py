@@ -79,7 +79,6 @@ def commits_since(
             return few
     log = start_log(repository.path, f"{old}..{new}" if old else new, environment)
     commits = list(read_log(log))
-    commits.reverse()
     if old and (not commits or commits[0].parent != old):
         return None
     return commits
@@ -100,7 +99,7 @@ def _walk(repository: Repository, old: str, new: str) -> list[LoggedCommit] | No
 
 
 def start_log(path: Path, revisions: str, environment: Mapping[str, str] | None = None) -> Spooled:
-    """Starts the log of a range; `read_log` gives its commits, newest first."""
+    """Starts the log of a range; `read_log` gives its commits, oldest first."""
     return Spooled(
         path,
         "-c",
@@ -111,6 +110,7 @@ def start_log(path: Path, revisions: str, environment: Mapping[str, str] | None 
         "i18n.logOutputEncoding=UTF-8",
         "log",
         "--first-parent",
+        "--reverse",
         "-m",
         "--raw",
         "-z",
@@ -147,9 +147,13 @@ def _parse(tokens: Iterator[bytes]) -> Iterator[LoggedCommit]:
     paths: dict[bytes, str] = {}
     authors: dict[str, str] = {}
     header = next(tokens, None)
+    before = ""
     while header is not None:
         changes: list[PathChange] = []
         commit = _commit(header, changes, authors)
+        if commit.parent == before:  # the same string once: a cold start has 100,000
+            commit = commit._replace(parent=before)
+        before = commit.sha
         header = None
         for token in tokens:
             if not token.startswith(b"\n:"):

@@ -35,7 +35,7 @@ class MemoryVersionTable:
                 return False
             self._loaded[project] = (batch.head, batch.seq, batch.strays)
             self._commits.setdefault(project, []).extend(batch.commits)
-            for name, data in batch.records.items():
+            for name, data in batch.records:
                 self._records[project, name] = data
             for version in batch.versions:
                 self._versions.setdefault((project, version.prompt), []).append(version)
@@ -60,7 +60,7 @@ class MemoryVersionTable:
     def touches(
         self, project: str, prompt: str, *, label: str | None, limit: int, before: int | None
     ) -> list[tuple[TouchRow, CommitRow]]:
-        rows = reversed(self._touches.get((project, prompt), []))
+        rows = sorted(self._touches.get((project, prompt), []), key=lambda row: (-row.seq, row.kind, row.label))
         chosen = [
             row
             for row in rows

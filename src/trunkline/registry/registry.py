@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 
@@ -45,6 +47,8 @@ from trunkline.types import Actor, Arm, Fault, LabelTarget, PromptContent, Struc
 __all__ = ["Commit", "Deleted", "HistoryItem", "Moved", "Registry", "open_registry"]
 
 ATTEMPTS = 20
+MANY_COMMITS = 5_000
+"""From here on a first start saves its index beside serving."""
 
 
 class Commit(Struct, frozen=True, kw_only=True):
@@ -75,6 +79,7 @@ class Registry:
         self.followed: Snapshot = EMPTY
         """`snapshot` without what is said of a rewritten history: what the next head is built from."""
         self._behind_since = 0.0
+        self._saving: Thread | None = None
         self._lock = threading.RLock()
 
     # --- following the branch ----------------------------------------------------------------------------------------
@@ -83,22 +88,35 @@ class Registry:
         """Loads the saved snapshot, or builds it from the whole history; then follows the branch."""
         with self._lock:
             saved = self.index.load()
-            if saved is None and self.repository.head():
-                with self.repository.lock("index.lock"):  # one process does the work, the others load it
-                    saved = self.index.load() or self._build_cold()
             if saved is not None:
                 self._swap(saved)
+            elif self.repository.head():
+                self._start_cold()
             self.refresh()
 
-    def _build_cold(self) -> Snapshot:
-        advanced = build_cold(self.repository, self.entries, self.files, self.index)
-        self.index.add(advanced)
-        built = advanced.snapshot
-        self._save(built)
-        if self.unsaved:
-            return built
-        del advanced
-        return self.index.load() or built  # what was saved takes a third of the memory of what building it left
+    def _start_cold(self) -> None:
+        """One process builds, the others wait and load. A long history is saved beside serving."""
+        with ExitStack() as stack:
+            stack.enter_context(self.repository.lock("index.lock"))
+            saved = self.index.load()
+            if saved is not None:
+                self._swap(saved)
+                return
+            advanced = build_cold(self.repository, self.entries, self.files, self.index)
+            self.index.add(advanced)
+            self._swap(advanced.snapshot)
+            if advanced.snapshot.seq < MANY_COMMITS:
+                self._save(advanced.snapshot)
+                return
+            self._saving = Thread(target=self._save_cold, args=(stack.pop_all(),), name="save index")
+            self._saving.start()
+
+    def _save_cold(self, lock: ExitStack) -> None:
+        with lock, self._lock:
+            self._save(self.followed)
+            if self.unsaved is None and not self.rewritten_to:
+                saved = self.index.load()  # takes a third of the memory of what building it left behind
+                self._swap(saved or self.followed)
 
     def is_behind(self) -> bool:
         """Whether the branch is anywhere else than at the head that is served: one read of the ref."""
@@ -321,7 +339,9 @@ class Registry:
         return (time.monotonic() - self._behind_since) * 1000
 
     def close(self) -> None:
-        """Lets go of the repository's files."""
+        """Waits for what is being saved and lets go of the repository's files."""
+        if self._saving is not None:
+            self._saving.join()
         self.repository.git.free()
 
     def content(self, version: Version) -> PromptContent:

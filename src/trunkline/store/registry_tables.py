@@ -276,7 +276,7 @@ def _add(connection: apsw.Connection, project: str, batch: IndexBatch) -> None:
     )
     connection.executemany(
         "INSERT INTO records (project, prompt, data) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET data = excluded.data",
-        ((project, prompt, data) for prompt, data in batch.records.items()),
+        ((project, prompt, data) for prompt, data in batch.records),
     )
 
 
