@@ -174,7 +174,8 @@ def check(change: Change) -> None:
     for name in change.__struct_fields__:
         value = getattr(change, name)
         if isinstance(value, bytes):
-            msgspec.json.decode(value)
+            msgspec.json.decode(value, type=msgspec.Raw)
+            json.loads(value)
         elif isinstance(value, str):
             assert "\0" not in value
             value.encode()

@@ -1,13 +1,14 @@
 """Free JSON that clients send, kept as the bytes of one document.
 
-What leaves this module can be decoded with msgspec later, whoever reads it: valid UTF-8, no deeper than `MAX_DEPTH`,
-no ``NaN``, no lone surrogates, no number that fits no float. What Python's and JavaScript's encoders write beyond that
-is mended here (``NaN`` becomes null, a lone surrogate the replacement character), since refusing it would lose the
-observation for a detail.
+What leaves this module is valid UTF-8 and valid JSON, no deeper than `MAX_DEPTH`, without lone surrogates. It is
+skimmed over rather than decoded, at a third of the cost, so a number in it may be larger than a float: a reader that
+decodes must be ready for that. What Python's and JavaScript's encoders write beyond JSON is mended (``NaN`` becomes
+null, a lone surrogate the replacement character), since refusing it would lose the observation for a detail.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -22,6 +23,7 @@ TOO_DEEP = f"JSON may be nested {MAX_DEPTH} levels deep at most."
 _decode = msgspec.json.Decoder().decode
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
+_PIECE = 1 << 20
 _MENDABLE = re.compile(rb"NaN|Infinity|\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STARTS_JSON = frozenset('{["-0123456789tfn \t\r\n')
@@ -30,10 +32,11 @@ _STARTS_JSON = frozenset('{["-0123456789tfn \t\r\n')
 def strict_body(body: bytes) -> bytes:
     """A request's body as strict JSON: mended where lenient encoders wrote ``NaN`` or lone surrogates.
 
-    Raises InvalidRequest for what is no JSON. What it skims over may still hold wrong UTF-8: `checked` looks closer.
+    Raises InvalidRequest for what is no JSON. The raw parts of a strict body are documents but for their depth.
     """
     try:
         _skim(body)
+        _check_utf8(body)
         return body
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None
@@ -43,29 +46,29 @@ def strict_body(body: bytes) -> bytes:
     return _encode(mended(body))
 
 
-def checked(raw: bytes | msgspec.Raw) -> JSONBytes:
-    """The document, mended where it must be. Raises InvalidRequest for what is no JSON or too deep."""
-    data = bytes(raw)
-    try:
-        value = _decode(data)
-    except (msgspec.MsgspecError, ValueError):
-        return _encode(mended(data))
-    except RecursionError:
-        raise InvalidRequest(TOO_DEEP) from None
-    if _may_be_deep(data) and is_deeper(value, MAX_DEPTH):
-        raise InvalidRequest(TOO_DEEP)
-    return data
+def _check_utf8(body: bytes) -> None:
+    """Piece by piece, as text may take four times the memory of its bytes."""
+    if body.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE):
+        decoder.decode(body[start : start + _PIECE])
+    decoder.decode(b"", final=True)
 
 
-def optional(raw: bytes | msgspec.Raw) -> JSONBytes | None:
-    """`checked`, with None for null and for the empty text, which say nothing."""
+def optional(raw: msgspec.Raw) -> JSONBytes | None:
+    """A part of a `strict_body`; None for null and for the empty text, which say nothing.
+
+    Raises InvalidRequest where it is too deep.
+    """
     data = bytes(raw)
     if data in (b"", b"null", b'""'):
         return None
-    return checked(data)
+    _check_depth(data)
+    return data
 
 
-def optional_object(raw: bytes | msgspec.Raw) -> JSONBytes | None:
+def optional_object(raw: msgspec.Raw) -> JSONBytes | None:
     """As `optional`, with None for empty objects and lists too. What is no object is put in one, as ``metadata``."""
     data = optional(raw)
     if data is None or data in (b"{}", b"[]"):
@@ -76,8 +79,20 @@ def optional_object(raw: bytes | msgspec.Raw) -> JSONBytes | None:
 def from_attribute(text: str) -> JSONBytes:
     """An OTLP attribute: JSON where it parses as JSON, else a JSON string (SDKs send strings bare, objects as JSON)."""
     if text and text[0] in _STARTS_JSON:
+        data = text.strip().encode()
         try:
-            return checked(text.strip().encode())
+            _skim(data)
+            _check_depth(data)
+            return data
+        except (msgspec.MsgspecError, RecursionError, InvalidRequest):
+            return _mended_or_text(data, text)
+    return _encode(text)
+
+
+def _mended_or_text(data: bytes, text: str) -> JSONBytes:
+    if _MENDABLE.search(data):
+        try:
+            return _encode(mended(data))
         except InvalidRequest:
             pass
     return _encode(text)
@@ -111,8 +126,25 @@ def mended(data: bytes) -> JSON:
     return _mend(value)
 
 
+def _check_depth(data: bytes) -> None:
+    """Raises InvalidRequest where a document nests too deep."""
+    if not _may_be_deep(data):
+        return
+    try:
+        value = _decode(data)
+    except msgspec.ValidationError:
+        value = mended(data)
+    except RecursionError:
+        raise InvalidRequest(TOO_DEEP) from None
+    if is_deeper(value, MAX_DEPTH):
+        raise InvalidRequest(TOO_DEEP)
+
+
 def _may_be_deep(data: bytes) -> bool:
-    return len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH
+    """Whether there are brackets enough. Splitting searches by memchr and is ten times faster than counting."""
+    if len(data) <= 2 * MAX_DEPTH:
+        return False
+    return len(data.split(b"[", MAX_DEPTH)) + len(data.split(b"{", MAX_DEPTH)) - 2 >= MAX_DEPTH
 
 
 def is_deeper(value: JSON, levels: int) -> bool:

@@ -90,7 +90,6 @@ def _read(reading: Reading, source: _Source) -> dict[str, object]:
         reading.type = ObservationType.GENERATION
     if not unknown:
         return _NOTHING
-    unknown.sort()
     read_rarer(reading, unknown, is_encoded=source.encodes_metadata)
     if not all(key.startswith(PREFIX) for key in unknown):
         read_foreign(reading)
