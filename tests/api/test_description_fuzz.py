@@ -70,6 +70,6 @@ def test_no_request_makes_a_5xx(world: World, url: str) -> None:
     httpx.post(f"{url}/api/public/v2/prompts", json={"name": "0", "prompt": "x", "labels": ["0"]}, headers=headers)
     schema = schemathesis.openapi.from_url(f"{url}/api/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
-    assert len(operations) == len(OPERATIONS)
+    assert len(operations) == len(OPERATIONS) - 1  # the address of the description itself is left out
     for operation in operations:
         try_operation(operation, headers, max(5, CASES // len(operations)))
