@@ -68,6 +68,8 @@ class Reader:
     @contextmanager
     def moment(self) -> Iterator[None]:
         """All reads within see the store as it is at the first of them."""
+        if self.connection.in_transaction:  # the last one could not be ended: the disk failed
+            self.connection.execute("ROLLBACK")
         self.connection.execute("BEGIN")
         try:
             yield

@@ -35,7 +35,7 @@ START_SAID, ENVIRONMENT_SAID, TYPE_SAID, ROOT, ROOT_SAID, COST_GIVEN, GENERATION
 LEVELS = (Level.DEFAULT, Level.DEBUG, Level.WARNING, Level.ERROR)
 _LEVEL_NUMBERS = {level.value: number for number, level in enumerate(LEVELS)}
 _GENERATION_VALUES = frozenset(type.value for type in GENERATION_LIKE)
-"""By plain text: a member of an enumeration is hashed in Python, which is felt where it is done for every span."""
+"""By `_value_`: members of an enumeration are hashed, and `value` is read, in Python, which every span would feel."""
 DEFAULT_ENVIRONMENT = "default"
 
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
@@ -104,7 +104,7 @@ def series_of(change: ObservationChange) -> tuple[str, str, str, str, str, int]:
     """The fields of `Series`, as a key."""
     type = change.type
     return (
-        "SPAN" if type is None else type.value,
+        "SPAN" if type is None else type._value_,
         change.environment or DEFAULT_ENVIRONMENT,
         change.name or "",
         change.model or "",
@@ -118,7 +118,7 @@ def is_generation(change: ObservationChange) -> bool:
     type = change.type
     if type is None or not change.prompt_name or not change.prompt_version:
         return False
-    return type.value in _GENERATION_VALUES
+    return type._value_ in _GENERATION_VALUES
 
 
 def encode_observation(
@@ -154,7 +154,7 @@ def encode_observation(
         None if end is None else end - start,
         None if began is None else began - start,
         encode_id(change.parent_id) if change.parent_id else None,
-        None if level is None else _LEVEL_NUMBERS[level.value],
+        None if level is None else _LEVEL_NUMBERS[level._value_],
         flags,
         tokens[0],
         tokens[1],

@@ -86,6 +86,11 @@ CHECKPOINT_PAGES = 4000
 """Size of the write-ahead log, in pages of 4 KB, at which it is carried over into the file."""
 
 
+LOG_BYTES = 64_000_000
+"""What the write-ahead log is cut down to after it once grew beyond, behind a long read or a large write."""
+WRITER_CACHE_KB, READER_CACHE_KB = 32_768, 8_192
+
+
 def open_connection(path: Path, *, busy_ms: int, read_only: bool = False) -> apsw.Connection:
     """A connection in WAL mode whose commits are on disk when they return; makes the tables where there are none.
 
@@ -95,7 +100,8 @@ def open_connection(path: Path, *, busy_ms: int, read_only: bool = False) -> aps
         connection = apsw.Connection(str(path), statementcachesize=200)
         connection.set_busy_handler(_patience(busy_ms))
         run(connection, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;")
-        run(connection, f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA cache_size=-65536;")
+        run(connection, f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA journal_size_limit={LOG_BYTES};")
+        run(connection, f"PRAGMA cache_size=-{READER_CACHE_KB if read_only else WRITER_CACHE_KB};")
         if read_only:
             run(connection, "PRAGMA query_only=1;")
         else:
@@ -138,6 +144,8 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
 @contextmanager
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """A write transaction from its first statement on, so that it never fails half-way for another writer."""
+    if connection.in_transaction:  # a rollback failed with the disk
+        connection.execute("ROLLBACK")
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

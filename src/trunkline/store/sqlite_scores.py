@@ -2,8 +2,9 @@
 
 A link is a row for one score and one prompt version: the version that generated the scored observation, or each version
 that generated in the scored trace. It is written anew whenever the score, the observation or the trace's generations
-change, so that it does not matter which comes first. Reading a version's scores is then one range of `score_links`
-(100,000 scores: 60 ms), whereas a join of a version's generations with scores probes for every generation.
+change, so that it does not matter which comes first. Reading a prompt's scores is then one range of `score_links`,
+whose cost grows with its scores only (100,000 of them: 90 ms of CPU); a join at reading probes for every generation,
+scored or not (100,000 of them: 210 ms on the same machine), and for a trace's scores visits all of its observations.
 """
 
 from __future__ import annotations
