@@ -46,11 +46,13 @@ def start(folder: Path) -> None:
     before, began = resident_mb(), time.perf_counter()
     registry = open_here(folder)
     took = time.perf_counter() - began
+    peak = resident_mb("VmHWM")
+    registry.close()
     figures = {
         "seconds": round(took, 2),
         "added_mb": round(resident_mb() - before, 1),
         "rss_mb": round(resident_mb(), 1),
-        "peak_mb": round(resident_mb("VmHWM"), 1),
+        "peak_mb": round(peak, 1),
         "prompts": len(registry.snapshot.prompts),
         "labels": sum(len(state.labels) for state in registry.snapshot.prompts.values()),
         "faults": len(registry.snapshot.faults),
@@ -97,7 +99,7 @@ def commits(folder: Path, prompts: int, rounds: int) -> None:
         name = prompt_name(number * 37 % prompts)
         began = time.monotonic_ns()
         if number % 2:
-            registry.promote(name, "production", version=1 + number % 3 // 2, actor=ACTOR)
+            registry.promote(name, "production", version=1, actor=ACTOR)
         else:
             content = PromptContent(type=PromptType.CHAT, prompt=({"role": "user", "content": f"{number} {{{{x}}}}"},))
             registry.create_version(name, content, actor=ACTOR)

@@ -1,8 +1,8 @@
 """The registry's tables in SQLite (apsw, WAL): version index, saved snapshots, parsed files, served heads, fetches.
 
-Several processes share the file. The index and the parsed files can be made anew from Git; what was served when and
-how often something was fetched cannot, so that every commit is synced (``synchronous=FULL``). Reads have a connection
-of their own and never wait for a write.
+Several processes share the file. The index and the parsed files can be made anew from Git, and are written without a
+sync (``synchronous=NORMAL``: a power failure takes the last of them and nothing else). What was served when and how
+often something was fetched cannot, and is synced (``FULL``). Reads have a connection of their own and never wait.
 """
 
 from __future__ import annotations
@@ -58,20 +58,22 @@ Row = tuple[Any, ...]
 
 
 class Connections:
-    """A connection to write and one to read, each used by one thread at a time."""
+    """A connection to read, one to write what Git knows, one to write what it does not; each for a thread at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = _open(path)
-        self._reader = _open(path)
+        self._synced = _open(path, "FULL")
+        self._derived = _open(path, "NORMAL")
+        self._reader = _open(path, "NORMAL")
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
 
     @contextmanager
-    def writing(self) -> Iterator[apsw.Connection]:
-        """One transaction, on disk when the block ends. Raises Unavailable or InsufficientStorage."""
-        with understood(self._path), self._write_lock, transaction(self._writer):
-            yield self._writer
+    def writing(self, *, synced: bool) -> Iterator[apsw.Connection]:
+        """One transaction; if `synced`, on disk when the block ends. Raises Unavailable or InsufficientStorage."""
+        connection = self._synced if synced else self._derived
+        with understood(self._path), self._write_lock, transaction(connection):
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -79,15 +81,15 @@ class Connections:
             yield self._reader
 
     def close(self) -> None:
-        self._reader.close()
-        self._writer.close()
+        for connection in (self._reader, self._derived, self._synced):
+            connection.close()
 
 
-def _open(path: Path) -> apsw.Connection:
+def _open(path: Path, synchronous: str) -> apsw.Connection:
     with understood(path):
         connection = apsw.Connection(str(path), statementcachesize=100)
         connection.set_busy_handler(_wait)
-        run(connection, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192;")
+        run(connection, f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA cache_size=-4096;")
         if connection.pragma("user_version") == 0:
             with transaction(connection):
                 if connection.pragma("user_version") == 0:
@@ -125,7 +127,7 @@ class SQLiteVersionTable:
         return (found[0], found[1]) if found else None
 
     def advance(self, project: str, batch: IndexBatch) -> bool:
-        with self._connections.writing() as connection:
+        with self._connections.writing(synced=False) as connection:
             found = _one(connection, "SELECT head FROM heads WHERE project = ?", (project,))
             if (found[0] if found else "") != batch.old_head:
                 return False
@@ -181,7 +183,7 @@ class SQLiteEntryTable:
     def put(self, entries: Mapping[str, bytes]) -> None:
         if not entries:
             return
-        with self._connections.writing() as connection:
+        with self._connections.writing(synced=False) as connection:
             connection.executemany(
                 "INSERT INTO entries (blob, data) VALUES (?, ?) ON CONFLICT DO UPDATE SET data = excluded.data",
                 ((bytes.fromhex(blob), data) for blob, data in entries.items()),
@@ -195,7 +197,7 @@ class SQLiteServedTable:
         self._connections = connections
 
     def append(self, project: str, served: Served) -> None:
-        with self._connections.writing() as connection:
+        with self._connections.writing(synced=True) as connection:
             connection.execute(
                 "INSERT INTO served (project, head, since, held) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (project, served.head, served.since, msgspec.msgpack.encode(served.held)),
@@ -221,7 +223,7 @@ class SQLiteFetchTable:
         rows = [(one.project, one.prompt, one.hour, one.version, one.label, one.client, one.count) for one in many]
         if not rows:
             return
-        with self._connections.writing() as connection:
+        with self._connections.writing(synced=True) as connection:
             connection.executemany(
                 "INSERT INTO fetches (project, prompt, hour, version, label, client, count)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)"
