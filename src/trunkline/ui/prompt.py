@@ -23,7 +23,7 @@ from trunkline.ui.prompt_numbers import generations_view, metrics_view
 from trunkline.ui.prompt_tabs import config_view, diff_view, text_view, use_view
 from trunkline.ui.prompts import Crumb, crumbs, fault_line
 from trunkline.ui.rendering import Page, Site
-from trunkline.ui.sessions import Place, WebRequest
+from trunkline.ui.sessions import Place, WebRequest, origin_of
 
 MAX_VERSIONS = 500
 """Versions that the left side lists; older ones have their address all the same."""
@@ -116,8 +116,7 @@ async def tab_view(tab: Tab, request: WebRequest, loaded: Loaded, place: Place, 
         case Tab.CONFIG:
             view = partial(config_view, place, chosen)
         case Tab.USE:
-            origin = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
-            view = partial(use_view, place, loaded.state, chosen, origin)
+            view = partial(use_view, place, loaded.state, chosen, origin_of(request, services.settings))
         case Tab.PROMPT:
             view = partial(text_view, place, chosen, raw=query.get("view") == "raw")
     return await asyncio.to_thread(view)

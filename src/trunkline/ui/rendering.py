@@ -15,7 +15,7 @@ from trunkline.types import Struct
 from trunkline.ui import formats
 from trunkline.ui.assets import Assets, load_assets
 from trunkline.ui.security import PAGE_HEADERS
-from trunkline.ui.sessions import THEME_COOKIE, THEMES, Place, Visitor, WebRequest
+from trunkline.ui.sessions import PLACE, THEME_COOKIE, THEMES, Place, Visitor, WebRequest
 
 TEMPLATES = Path(__file__).parent / "templates"
 Page = Response[str]
@@ -49,8 +49,10 @@ class Site(Struct, frozen=True, kw_only=True):
         )
 
     def bare_page(self, request: WebRequest, template: str, view: Mapping[str, Any], *, status: int) -> Page:
-        """For error handlers, which are not async and know no visitor."""
-        html = self.environment.get_template(template).render({**self._frame(request, None), **view})
+        """For error handlers, which are not async; framed where the project was found before the error."""
+        html = self.environment.get_template(template).render(
+            {**self._frame(request, request.state.get(PLACE)), **view}
+        )
         return self.answer(html, status=status)
 
     def redirect(self, target: str, *, cookies: list[Cookie] | None = None) -> Page:

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from trunkline.api.services import Services
 from trunkline.errors import NotFound, Unauthorized
 from trunkline.registry.registry import Registry
+from trunkline.settings import Settings
 from trunkline.store.control import ControlStore, User
 from trunkline.types import Project, Struct
 from trunkline.ui.security import form_token
@@ -22,6 +23,8 @@ VISIT_COOKIE = "trunkline_visit"
 """A random value given with the sign-in form, from which that form's token is derived."""
 THEME_COOKIE = "trunkline_theme"
 THEMES = ("light", "dark")
+
+PLACE = "trunkline_place"
 
 WebRequest = Request[Any, Any, Any]
 
@@ -72,13 +75,23 @@ async def provide_visitor(request: WebRequest, services: NamedDependency[Service
 
 
 async def provide_place(
-    project_id: FromPath[str], visitor: NamedDependency[Visitor], services: NamedDependency[Services]
+    request: WebRequest,
+    project_id: FromPath[str],
+    visitor: NamedDependency[Visitor],
+    services: NamedDependency[Services],
 ) -> Place:
+    """Leaves the place in the request's state too, where an error's page finds it."""
     project = next((project for project in visitor.projects if project.id == project_id), None)
-    registry = services.registries.get(project_id)
-    if project is None or registry is None:
+    if project is None:
         raise NotFound(f"There is no project {project_id!r}.")
-    return Place(visitor=visitor, project=project, registry=registry)
+    place = Place(visitor=visitor, project=project, registry=services.registry(project_id))
+    request.state[PLACE] = place
+    return place
+
+
+def origin_of(request: WebRequest, settings: Settings) -> str:
+    """Scheme, host and port for code that a reader copies: as set, else as they see this page."""
+    return settings.url.rstrip("/") or f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
 
 
 def new_visit() -> str:

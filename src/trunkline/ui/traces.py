@@ -17,7 +17,7 @@ from trunkline.ui import addresses, formats, timeline
 from trunkline.ui.content import snippet
 from trunkline.ui.paging import Pages, page_of, pages_of, whole_number
 from trunkline.ui.rendering import Page, Site
-from trunkline.ui.sessions import Place, WebRequest
+from trunkline.ui.sessions import Place, WebRequest, origin_of
 
 PAGE_TRACES = 50
 MAX_DIGEST = 200
@@ -214,6 +214,6 @@ async def traces_page(
         "total": found.total,
         "pages": trace_pages(filters, place.root, page, found.taken, found.total),
         "clear": addresses.traces(place.root),
-        "origin": f"{request.url.scheme}://{request.headers.get('host', '')}",
+        "origin": origin_of(request, services.settings),
     }
     return await site.page(request, "traces.html", view, at=place)
