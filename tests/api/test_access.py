@@ -180,3 +180,21 @@ def test_a_handler_that_does_not_say_who_may_call_it_does_not_answer() -> None:
     with pytest.raises(TrunklineError):
         access_level(forgotten)
     assert access_level(meant) == "public"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/public/scores", "/api/public/ingestion", "/api/v1/compile", "/api/public/v2/prompts"]
+)
+async def test_pages_of_other_origins_reach_what_takes_the_public_key_alone(world: World, path: str) -> None:
+    async with world.client("none") as client:
+        asked = await client.options(
+            path, headers={"origin": "https://shop.example", "access-control-request-method": "POST"}
+        )
+        refused = await client.post(path, json={}, headers={"origin": "https://shop.example"})
+    assert asked.status_code == 204
+    assert refused.status_code == 401
+    opened = path in {"/api/public/scores", "/api/public/ingestion"}
+    for answer in (asked, refused):
+        assert answer.headers.get("access-control-allow-origin") == ("*" if opened else None)
+        assert "access-control-allow-credentials" not in answer.headers
+    assert ("authorization" in asked.headers.get("access-control-allow-headers", "")) is opened

@@ -450,6 +450,13 @@ async def test_projects_do_not_see_each_other(api: httpx.AsyncClient, world: Wor
     assert (await fetch(api))["prompt"] == "Hello {{name}}"
 
 
+async def test_a_write_is_not_counted_as_a_fetch(api: httpx.AsyncClient, world: World) -> None:
+    await create(api, labels=["production"])
+    assert world.services.prompts.fetches.take() == {}
+    await fetch(api)
+    assert [key[:4] for key in world.services.prompts.fetches.take()] == [("one", "greeting", 1, "production")]
+
+
 async def test_racing_creations_all_get_a_version(api: httpx.AsyncClient) -> None:
     made = await asyncio.gather(*(create(api, prompt=f"text {number}") for number in range(12)))
     assert sorted(each["version"] for each in made) == list(range(1, 13))

@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from trunkline.api import health, openapi
 from trunkline.api.access import caller_dependencies, check_access
+from trunkline.api.cross_origin import open_to_browsers
 from trunkline.api.errors import handle_error
 from trunkline.api.fastpath import App, Outer
 from trunkline.api.langfuse import health as langfuse_health
@@ -63,6 +64,7 @@ def create_litestar(services: Services, extra_handlers: Sequence[ControllerRoute
         route_handlers=[api, *extra_handlers],
         dependencies={"services": Provide(provide_services, sync_to_thread=False)},
         exception_handlers={Exception: handle_error},
+        before_send=[open_to_browsers],
         request_max_body_size=services.settings.max_body_bytes,
         lifespan=[watching],
         state=State({"services": services}),

@@ -10,7 +10,7 @@ from trunkline.api.langfuse.formats import iso
 from trunkline.api.langfuse.shapes_prompts import PromptMetaShape
 from trunkline.errors import TrunklineError
 from trunkline.registry.registry import Registry
-from trunkline.registry.snapshot import PromptState
+from trunkline.registry.snapshot import LATEST, PromptState
 from trunkline.serving.entries import labels_of
 from trunkline.types import JSON, Micros, Struct, Version
 
@@ -24,10 +24,6 @@ class PromptFilter(Struct, frozen=True, kw_only=True):
     version: int | None = None
     since: Micros | None = None
     until: Micros | None = None
-
-    @property
-    def by_version(self) -> bool:
-        return any(given is not None for given in (self.label, self.version, self.since, self.until))
 
 
 class _Matching(Struct, frozen=True, kw_only=True):
@@ -47,20 +43,23 @@ def list_page(registry: Registry, wanted: PromptFilter, offset: int, limit: int)
 def _match(registry: Registry, state: PromptState, wanted: PromptFilter) -> _Matching | None:
     if wanted.tag is not None and wanted.tag not in state.tags:
         return None
-    numbers = sorted(state.versions)
-    if wanted.by_version:
-        numbers = [number for number in numbers if _matches(registry, state, number, wanted)]
-    return _Matching(state=state, versions=tuple(numbers)) if numbers else None
+    numbers = state.versions if wanted.label is None else _labelled(state, wanted.label)
+    if wanted.version is not None:
+        numbers = tuple(number for number in numbers if number == wanted.version)
+    if wanted.since is not None or wanted.until is not None:
+        numbers = tuple(number for number in numbers if _in_time(registry, state, number, wanted))
+    return _Matching(state=state, versions=numbers[::-1]) if numbers else None
 
 
-def _matches(registry: Registry, state: PromptState, number: int, wanted: PromptFilter) -> bool:
-    if wanted.version is not None and number != wanted.version:
-        return False
-    labels = labels_of(state, number)
-    if wanted.label is not None and wanted.label not in labels:
-        return False
-    if wanted.since is None and wanted.until is None:
-        return True
+def _labelled(state: PromptState, label: str) -> tuple[int, ...]:
+    """The versions that have a label, newest first: several where it is split."""
+    if label == LATEST:
+        return (state.latest,) if state.latest else ()
+    served = state.labels.get(label)
+    return tuple(sorted({arm.version.version for arm in served.arms}, reverse=True)) if served else ()
+
+
+def _in_time(registry: Registry, state: PromptState, number: int, wanted: PromptFilter) -> bool:
     changed = _changed(state, registry.version(state.name, number))
     return (wanted.since is None or changed >= wanted.since) and (wanted.until is None or changed < wanted.until)
 

@@ -21,11 +21,12 @@ from trunkline.api.langfuse.body import HTTPRequest, decode_json, read_body
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.prompt_list import PromptFilter, list_page
 from trunkline.api.langfuse.prompt_params import PromptParams
-from trunkline.api.langfuse.shapes_prompts import read_create, read_new_labels
+from trunkline.api.langfuse.shapes_prompts import PromptShape, prompt_shape, read_create, read_new_labels
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest, NotFound
 from trunkline.prompts.names import validate_prompt_name
 from trunkline.registry.registry import Registry
+from trunkline.serving.entries import PromptEntry, labels_of
 from trunkline.types import Caller, PromptContent, Version
 
 PATH = "/api/public/v2/prompts"
@@ -87,15 +88,14 @@ async def create_prompt(
     name, labels = validate_prompt_name(given.name), given.wanted_labels()
     registry = services.registry(writer.project_id)
 
-    def create() -> Version:
+    def create() -> PromptShape:
         content = given.content(_newest(registry, name))
         tags = None if given.tags is None else tuple(given.tags)
         message = given.commit_message
-        return registry.create_version(name, content, actor=writer.actor, labels=labels, message=message, tags=tags)
+        made = registry.create_version(name, content, actor=writer.actor, labels=labels, message=message, tags=tags)
+        return _shape(registry, made)
 
-    created = await asyncio.to_thread(create)
-    found = await services.prompts.fetch(writer.project_id, name, version=created.version, resolve=False)
-    return Response(found.body, status_code=HTTPStatus.CREATED, media_type="application/json")
+    return answer(HTTPStatus.CREATED, await asyncio.to_thread(create))
 
 
 @patch(PATH + "/{prompt_name:path}", request_max_body_size=None)
@@ -106,10 +106,13 @@ async def update_labels(
     name, version = _name_and_version(request.scope)
     labels = read_new_labels(decode_json(await read_body(request, services.settings.max_body_bytes)))
     registry = services.registry(writer.project_id)
-    if labels:
-        await asyncio.to_thread(registry.set_labels, name, version, labels, actor=writer.actor)
-    found = await services.prompts.fetch(writer.project_id, name, version=version, resolve=False)
-    return Response(found.body, status_code=HTTPStatus.OK, media_type="application/json")
+
+    def update() -> PromptShape:
+        if labels:
+            return _shape(registry, registry.set_labels(name, version, labels, actor=writer.actor))
+        return _shape(registry, registry.version(name, version))
+
+    return answer(HTTPStatus.OK, await asyncio.to_thread(update))
 
 
 @delete(PATH + "/{prompt_name:path}", status_code=HTTPStatus.NO_CONTENT)
@@ -129,6 +132,22 @@ def _newest(registry: Registry, name: str) -> PromptContent | None:
     if name not in registry.snapshot.prompts:
         return None
     return registry.content(registry.snapshot.latest(name).version)
+
+
+def _shape(registry: Registry, version: Version) -> PromptShape:
+    """What a write answers: the version as it is written. Not a fetch, so it is not counted as one."""
+    state = registry.snapshot.prompts.get(version.name)
+    content = registry.content(version)
+    entry = PromptEntry(
+        project_id=registry.project_id,
+        version=version,
+        content=content,
+        labels=labels_of(state, version.version) if state else (),
+        tags=state.tags if state else content.tags,
+        updated_at=state.updated_at if state else version.created_at,
+        resolved=False,
+    )
+    return prompt_shape(entry)
 
 
 def name_in_path(scope: HTTPScope) -> str:
