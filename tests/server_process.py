@@ -61,7 +61,8 @@ class ServerProcess:
         """SIGTERM, as an operator would. Returns the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            # A wrapper such as strace ends with what it wraps.
+            os.kill(children(self.process.pid)[-1] if self.wrapper else self.process.pid, signal.SIGTERM)
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -84,9 +85,8 @@ class ServerProcess:
         return self.data / "repositories" / f"{project}.git"
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRUNKLINE_", "LANGFUSE_"))}
         return {
-            **kept,
+            **clean_environment(),
             "TRUNKLINE_PUBLIC_KEY": PUBLIC_KEY,
             "TRUNKLINE_SECRET_KEY": SECRET_KEY,
             "TRUNKLINE_ADMIN_PASSWORD": ADMIN_PASSWORD,
@@ -108,6 +108,12 @@ class ServerProcess:
         with contextlib.suppress(httpx.TransportError):
             return httpx.get(self.url + "/health", timeout=5).status_code == httpx.codes.OK
         return False
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without settings of ours, and with compiled modules kept: starts are quicker."""
+    ours = ("TRUNKLINE_", "LANGFUSE_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def children(pid: int) -> list[int]:

@@ -103,11 +103,11 @@ class Process:
             lambda: serve_hooks(self.folder, parts.registries),
             lambda: end_with_parent(self.settings.workers),
         ]
-        async with keeping(tasks):
-            try:
+        try:
+            async with keeping(tasks):
                 yield
-            finally:
-                await self._close()
+        finally:
+            await self._close()
 
     async def _close(self) -> None:
         services = self.parts.services

@@ -8,6 +8,7 @@ import socket
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from trunkline.api import metrics
 from trunkline.errors import InvalidRequest
 from trunkline.settings import Settings, variable_name
 
@@ -61,6 +62,7 @@ def run(settings: Settings, listener: socket.socket) -> int:
         timeout_graceful_shutdown=settings.shutdown_s,
     )
     if settings.workers > 1:
+        metrics.prepare(settings.data.absolute() / "run" / "metrics")
         Multiprocess(config, sockets=[listener]).run()
         return 0
     server = uvicorn.Server(config)

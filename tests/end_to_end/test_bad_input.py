@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hostile_templates import HOSTILE
 
 from server_process import ServerProcess, running, wait_for
 
@@ -91,13 +92,13 @@ def test_the_last_good_prompt_is_served_at_a_bad_head_and_after_a_restart(fault:
         def faults() -> str:
             return client.get("/health").text
 
-        wait_for(lambda: named in faults(), what="health to name the faulty file")
+        wait_for(lambda: named.rstrip(":") in faults(), what="health to name the faulty file")
         assert client.get(f"/api/public/v2/prompts/{NAME}").json()["prompt"] == good["prompt"]
         assert client.get("/api/public/v2/prompts/support/greeting").status_code == 200
     with running(tmp_path / "data") as server, server.client() as client:
         served = client.get(f"/api/public/v2/prompts/{NAME}").json()
         assert (served["version"], served["prompt"]) == (good["version"], good["prompt"])
-        assert named in client.get("/health").text
+        assert named.rstrip(":") in client.get("/health").text
 
 
 @pytest.mark.parametrize(
@@ -146,11 +147,10 @@ def test_bodies_that_are_bombs(server: ServerProcess, client: httpx.Client) -> N
 
 
 def test_hostile_templates_are_refused_and_the_server_goes_on(client: httpx.Client) -> None:
-    from hostile_templates import HOSTILE_TEMPLATES
 
-    assert len(HOSTILE_TEMPLATES) >= 40
+    assert len(HOSTILE) >= 40
     before = client.get("/api/public/v2/prompts", params={"limit": 1}).json()["meta"]["totalItems"]
-    for name, template in HOSTILE_TEMPLATES.items():
+    for name, template in HOSTILE.items():
         body = {"name": f"hostile/{name}", "prompt": template, "config": {}, "template": "jinja2"}
         assert_refused(client.post("/api/public/v2/prompts", json=body, timeout=10), 400)
     assert client.get("/api/public/v2/prompts", params={"limit": 1}).json()["meta"]["totalItems"] == before

@@ -7,12 +7,10 @@ Each command lives in a module that is imported when the command is called (the 
 from __future__ import annotations
 
 import importlib
-import sys
 
 import click
 
 from trunkline import __version__
-from trunkline.cli.output import errors
 from trunkline.errors import TrunklineError
 
 COMMANDS = {
@@ -31,7 +29,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called for."""
+    """A group whose commands are imported when they are called for, and whose errors are told without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,20 +41,17 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except TrunklineError as error:
+            raise click.ClickException(error.message) from error
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="trunkline")
-def trunkline() -> None:
+def main() -> None:
     """Trunkline: a prompt registry whose database is Git.
 
     Commands work on a data folder (--data), on a repository or working tree (--repo), or on a server (--url).
     """
-
-
-def main() -> None:
-    """Runs the command. An error that Trunkline means to raise is printed without a traceback; the exit code is 1."""
-    try:
-        trunkline()
-    except TrunklineError as error:
-        errors.print(f"Error: {error.message}", markup=False, style="red")
-        sys.exit(1)

@@ -45,11 +45,11 @@ def create_key(target: Target, name: str, read_only: bool, as_json: bool) -> Non
 
 
 @keys.command("revoke")
-@click.argument("public_key")
+@click.argument("key")
 @target_options
-def revoke_key(target: Target, public_key: str, as_json: bool) -> None:
-    """Revoke a key pair: every process refuses it within a second."""
-    revoked = target.delete(f"/api/v1/keys/{public_key}")
+def revoke_key(target: Target, key: str, as_json: bool) -> None:
+    """Revoke the key pair with the public key KEY: every process refuses it within a second."""
+    revoked = target.delete(f"/api/v1/keys/{key}")
     if as_json:
         print_json(revoked)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from litestar import Litestar
@@ -39,19 +39,25 @@ class AsOperator(Authenticator):
         return self._caller
 
 
-@contextlib.contextmanager
-def local_app(*, data: Path | None, repository: Path | None, project: str | None) -> Iterator[Litestar]:
+@contextlib.asynccontextmanager
+async def local_app(*, data: Path | None, repository: Path | None, project: str | None) -> AsyncIterator[Litestar]:
     """The routes on `data` or on `repository`, for as long as the block lasts."""
-    if repository is not None:
-        with tempfile.TemporaryDirectory(prefix="trunkline-") as scratch:
-            yield from _on_repository(repository, Path(scratch))
-    elif data is not None:
-        yield from _on_data(data, project)
-    else:
-        raise InvalidRequest("Give --data DIR, --repo DIR or --url URL.")
+    with contextlib.ExitStack() as stack:
+        if repository is not None:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-"))
+            services = stack.enter_context(_on_repository(repository, Path(scratch)))
+        elif data is not None:
+            services = stack.enter_context(_on_data(data, project))
+        else:
+            raise InvalidRequest("Give --data DIR, --repo DIR or --url URL.")
+        try:
+            yield create_litestar(services)
+        finally:
+            await services.traces.close()
 
 
-def _on_data(data: Path, project: str | None) -> Iterator[Litestar]:
+@contextlib.contextmanager
+def _on_data(data: Path, project: str | None) -> Iterator[Services]:
     folder = DataFolder(data)
     key = folder.signing_key()
     control, tables = ControlStore(folder.control, key), SQLiteTables(folder.registry)
@@ -61,10 +67,11 @@ def _on_data(data: Path, project: str | None) -> Iterator[Litestar]:
         project_id = _chosen([found.id for found in control.projects()], project)
         registry = open_registry(folder.repository(project_id), project_id, tables)
         actor = Actor(kind=ActorKind.OPERATOR, name=_user(), email=f"{_user()}@operators.trunkline.invalid")
-        yield _app(registry, control, AsOperator(control, project_id, actor), folder.traces, key)
+        yield _services(registry, control, AsOperator(control, project_id, actor), folder.traces, key)
 
 
-def _on_repository(repository: Path, scratch: Path) -> Iterator[Litestar]:
+@contextlib.contextmanager
+def _on_repository(repository: Path, scratch: Path) -> Iterator[Services]:
     # Nothing is known here but what Git says: the tables stand in a folder that goes away.
     control = ControlStore(scratch / "control.db", b"no key is kept in a plain repository")
     project_id = "repository"
@@ -74,21 +81,19 @@ def _on_repository(repository: Path, scratch: Path) -> Iterator[Litestar]:
         registry = open_registry(tree.git_directory, project_id, MemoryTables())
         access = AsOperator(control, project_id, tree.identity())
         with tree.following(registry):
-            yield _app(registry, control, access, scratch / "traces.db", b"")
+            yield _services(registry, control, access, scratch / "traces.db", b"")
 
 
-def _app(registry: Registry, control: ControlStore, access: AsOperator, traces: Path, key: bytes) -> Litestar:
+def _services(registry: Registry, control: ControlStore, access: AsOperator, traces: Path, key: bytes) -> Services:
     registries = {registry.project_id: registry}
-    return create_litestar(
-        Services(
-            settings=Settings(),
-            control=control,
-            auth=access,
-            registries=registries,
-            prompts=PromptServer(registries, PromptEncoder(), secret=key),
-            traces=SQLiteTraceStore(traces),
-            metrics=Metrics(),
-        )
+    return Services(
+        settings=Settings(),
+        control=control,
+        auth=access,
+        registries=registries,
+        prompts=PromptServer(registries, PromptEncoder(), secret=key),
+        traces=SQLiteTraceStore(traces),
+        metrics=Metrics(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -14,12 +15,11 @@ from rich.table import Table
 
 from trunkline.types import JSON
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 WIDEST = 10_000
 """Columns, where nobody looks at the output but a program."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDEST)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(value: JSON) -> None:
@@ -34,14 +34,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, overflow="fold", no_wrap=not console.is_terminal)
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    console.print(table, width=None if console.is_terminal else WIDEST)
+    console.print(table)
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
     """Names and values under each other."""
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        console.print(f"[bold]{name:<{width}}[/bold]  {escape(str(value))}")
+        console.print(f"[bold]{name:<{width}}[/bold]  {escape(str(value))}", soft_wrap=True)
 
 
 def short_time(iso: str) -> str:
@@ -50,7 +50,7 @@ def short_time(iso: str) -> str:
 
 
 def say(message: str) -> None:
-    console.print(escape(message))
+    console.print(escape(message), soft_wrap=True)
 
 
 @contextmanager

@@ -52,15 +52,15 @@ class Server(Target):
     """A running server, over HTTP with a key pair."""
 
     def __init__(self, url: str, keys: tuple[str, str]) -> None:
-        self._client = httpx.Client(base_url=url, auth=keys, timeout=TIMEOUT_S)
+        self._url, self._keys = url.rstrip("/"), keys
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
-            return self._client.request(method, path, **arguments)
-        except httpx.InvalidURL as error:
-            raise InvalidRequest(f"{self._client.base_url} is no address of a server: {error}") from None
+            return httpx.request(method, self._url + path, auth=self._keys, timeout=TIMEOUT_S, **arguments)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise InvalidRequest(f"{self._url} is no address of a server: {error}") from None
         except httpx.TransportError as error:
-            raise Unavailable(f"No answer from {self._client.base_url}: {error}. Is the server running?") from None
+            raise Unavailable(f"No answer from {self._url}: {error}. Is the server running?") from None
 
 
 class Local(Target):
@@ -71,7 +71,7 @@ class Local(Target):
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:
-            with local_app(data=self._data, repository=self._repository, project=self._project) as app:
+            async with local_app(data=self._data, repository=self._repository, project=self._project) as app:
                 transport = httpx.ASGITransport(cast(Any, app))
                 async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, timeout=TIMEOUT_S) as client:
                     return await client.request(method, path, **arguments)
