@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from trunkline.api.auth import POLL_S, Authenticator, key_actor
+from trunkline.api.auth import POLL_S, UNKNOWN_S, Authenticator, key_actor
 from trunkline.errors import Unauthorized
 from trunkline.store.control import ApiKey, ControlStore
 from trunkline.types import ActorKind, KeyKind
@@ -152,11 +153,47 @@ async def test_a_key_revoked_by_another_process_is_dead_within_a_second(
     await asyncio.gather(watching, return_exceptions=True)
 
 
-def test_a_key_made_by_another_process_works_without_a_watch(auth: Authenticator, tmp_path: Path) -> None:
+async def test_a_change_is_told_until_it_was_heard(auth: Authenticator, control: ControlStore) -> None:
+    heard: list[int] = []
+
+    def hear() -> None:
+        heard.append(len(control.projects()))
+        if len(heard) == 1:
+            raise OSError("the first time it fails")
+
+    auth.on_change.append(hear)
+    watching = asyncio.create_task(auth.watch())
+    control.create_project("Three", project_id="three")
+    async with asyncio.timeout(10):
+        while len(heard) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(3 * POLL_S)
+    assert heard == [3, 3]
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_locked_table_holds_up_no_one_for_long(
+    tmp_path: Path, auth: Authenticator, pair: tuple[ApiKey, str]
+) -> None:
+    header = basic(pair[0].public_key, pair[1])
+    auth.authenticate(header)
+    other = sqlite3.connect(tmp_path / "control.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    auth._checked -= POLL_S
+    start = time.perf_counter()
+    assert is_alive(auth, header)
+    assert not is_alive(auth, basic("pk-unknown", "sk"))
+    assert time.perf_counter() - start < 1
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_key_made_by_another_process_works_at_once(auth: Authenticator, tmp_path: Path) -> None:
     other = ControlStore(tmp_path / "control.db", b"k" * 32)
     key, secret = other.create_key("two", "new")
     other.close()
-    auth._checked -= POLL_S
+    auth._checked -= UNKNOWN_S
     assert auth.authenticate(basic(key.public_key, secret)).project_id == "two"
 
 

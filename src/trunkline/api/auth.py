@@ -23,6 +23,9 @@ from trunkline.types import Actor, ActorKind, Caller, KeyKind
 
 POLL_S = 0.2
 """How often the control tables are asked for changes: a revoked key is dead everywhere within a second."""
+UNKNOWN_S = 0.02
+"""How soon after the last look an unknown key makes for another: one that was just made works at once, everywhere, and
+who tries keys cannot keep a server busy with looking."""
 USED_S = 60.0
 """How often the times at which keys were last used are written."""
 MEMO_ENTRIES = 10_000
@@ -58,52 +61,68 @@ class Authenticator:
         self._watched = False
         self._checked = 0.0
         self._state = self._load()
+        self._told = self._state.generation
         self.on_change: list[Callable[[], None]] = []
-        """Called, in a thread, after the control tables have changed: a project or a key was made or ended."""
+        """Called by `watch`, in a thread, after the control tables have changed: a project or a key was made or ended.
+        What fails is called again."""
 
     def authenticate(self, header: bytes | None) -> Caller:
         """The caller that an Authorization header names. Raises Unauthorized."""
         if not self._watched:
-            self._look()
-        state = self._state
+            self._look(POLL_S)
         if header is None:
             raise Unauthorized(_MISSING)
-        caller = state.callers.get(header)
+        caller = self._state.callers.get(header)
         if caller is not None:
             return caller
-        caller = self._judge(header, state)
-        if len(state.callers) >= MEMO_ENTRIES:
-            state.callers.clear()
-        # Into the state that it was worked out from: a key revoked meanwhile does not get into the next one.
-        state.callers[header] = caller
-        return caller
+        try:
+            return self._judge_and_keep(header, self._state)
+        except Unauthorized:
+            if not self._look(UNKNOWN_S):
+                raise
+            return self._judge_and_keep(header, self._state)
 
     def refresh(self) -> bool:
-        """Looks for changes now and starts anew if there are any. Blocks for a small query."""
+        """Looks for changes now and starts anew if there are any. Blocks for a small query; may raise Unavailable."""
         self._checked = time.monotonic()
         if self._control.generation() == self._state.generation:
             return False
-        self._state = self._load()
-        for call in self.on_change:
-            call()
+        self._state = self._load(hurried=True)
         return True
 
     async def watch(self) -> None:
-        """Looks for changes for ever, in a thread; also writes when keys were last used. Cancel it to stop."""
+        """Looks for changes for ever, in a thread, and tells `on_change`; also writes when keys were last used.
+
+        Cancel it to stop. Telling may take long (a new project's registry is opened): it does not hold up the looking.
+        """
         self._watched = True
         written = time.monotonic()
+        telling: asyncio.Task[None] | None = None
         try:
             while True:
                 await asyncio.sleep(POLL_S)
-                try:
-                    await asyncio.to_thread(self.refresh)
-                    if time.monotonic() - written >= USED_S:
-                        written = time.monotonic()
-                        await asyncio.to_thread(self.write_used)
-                except TrunklineError as error:
-                    log.warning("control_tables_unavailable", error=error.message)
+                await self._in_thread(self.refresh)
+                if self._told != self._state.generation and (telling is None or telling.done()):
+                    telling = asyncio.create_task(self._in_thread(self._tell))
+                if time.monotonic() - written >= USED_S:
+                    written = time.monotonic()
+                    await self._in_thread(self.write_used)
         finally:
             self._watched = False
+
+    async def _in_thread(self, step: Callable[[], object]) -> None:
+        try:
+            await asyncio.to_thread(step)
+        except TrunklineError as error:
+            log.warning("control_tables_unavailable", step=step.__name__, error=error.message)
+        except Exception as error:
+            log.error("watch_step_failed", step=step.__name__, exc_info=error)
+
+    def _tell(self) -> None:
+        generation = self._state.generation
+        for call in self.on_change:
+            call()
+        self._told = generation
 
     def write_used(self) -> None:
         """Writes which keys were used since the last time, and forgets what is remembered, so that use is seen anew."""
@@ -112,16 +131,27 @@ class Authenticator:
         if used:
             self._control.mark_used(sorted(used), now_micros())
 
-    def _look(self) -> None:
-        if time.monotonic() - self._checked >= POLL_S:
-            try:
-                self.refresh()
-            except TrunklineError as error:
-                log.warning("control_tables_unavailable", error=error.message)
+    def _look(self, age: float) -> bool:
+        """Looks for changes if the last look was `age` seconds ago; whether there were any."""
+        if time.monotonic() - self._checked < age:
+            return False
+        try:
+            return self.refresh()
+        except TrunklineError as error:
+            log.warning("control_tables_unavailable", error=error.message)
+            return False
 
-    def _load(self) -> _State:
-        generation, keys = self._control.live_keys()
+    def _load(self, *, hurried: bool = False) -> _State:
+        generation, keys = self._control.live_keys(hurried=hurried)
         return _State(generation, {key.public_key: key for key in keys})
+
+    def _judge_and_keep(self, header: bytes, state: _State) -> Caller:
+        caller = self._judge(header, state)
+        if len(state.callers) >= MEMO_ENTRIES:
+            state.callers.clear()
+        # Into the state that it was worked out from: a key revoked meanwhile does not get into the next one.
+        state.callers[header] = caller
+        return caller
 
     def _judge(self, header: bytes, state: _State) -> Caller:
         scheme, _, rest = header.partition(b" ")

@@ -27,9 +27,9 @@ BUSY_S = 5.0
 """How long, in seconds, a statement waits for another process's transaction."""
 
 
-def open_engine(path: Path) -> Engine:
+def open_engine(path: Path, busy_s: float = BUSY_S) -> Engine:
     """An engine whose transactions are real ones: begun by us, never by the driver's guess."""
-    engine = create_engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": BUSY_S, "check_same_thread": False})
+    engine = create_engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": busy_s, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
