@@ -45,7 +45,7 @@ def phone(browser: Browser, address: str) -> Iterator[Watched]:
 def test_from_the_start_page_to_a_diff(reader: Watched) -> None:
     page = reader.page
     page.get_by_role("link", name="Support desk").click()
-    page.get_by_role("link", name="support", exact=True).click()
+    page.get_by_role("link", name="support", exact=True).first.click()
     page.get_by_role("link", name="triage", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("triage")
     page.get_by_role("link", name="Diff").click()

@@ -35,20 +35,6 @@ def person(author: str) -> str:
     return clipped(name or author, 32)
 
 
-def ago(time: Micros, now: Micros) -> str:
-    """A glance's worth of age: ``just now``, ``12 min ago``, ``3 h ago``, ``5 d ago``, then the day."""
-    seconds = (now - time) // 1_000_000
-    if seconds < 60:
-        return "just now"
-    if seconds < 3600:
-        return f"{seconds // 60} min ago"
-    if seconds < 86_400:
-        return f"{seconds // 3600} h ago"
-    if seconds < 30 * 86_400:
-        return f"{seconds // 86_400} d ago"
-    return moment(time).strftime("%Y-%m-%d")
-
-
 def duration(micros: float | None) -> str:
     """Three significant figures at most: ``0.4 ms``, ``640 ms``, ``1.82 s``, ``2 m 03 s``, ``3 h 05 m``."""
     if micros is None:

@@ -20,8 +20,25 @@ from trunkline.ui.rendering import Page, Site
 from trunkline.ui.sessions import Place, WebRequest
 
 PAGE_ROWS = 200
+EXPANDED = 60
+"""Prompts below a folder up to which its subfolders are shown open."""
 WEEK: Micros = 7 * 86_400 * 1_000_000
 MAX_SEARCH = 255
+
+
+class PromptRow(Struct, frozen=True, kw_only=True):
+    folder: str
+    """The part of the name before the last slash that nothing else on the page says."""
+    leaf: str
+    href: str
+    type: str
+    labels: tuple[LabelChip, ...]
+    last: Version | None
+    updated_at: Micros
+    generations: int
+    share: str
+    """Generations relative to the list's busiest prompt, as an SVG length."""
+    tags: tuple[tuple[str, str], ...]
 
 
 class FolderRow(Struct, frozen=True, kw_only=True):
@@ -30,22 +47,8 @@ class FolderRow(Struct, frozen=True, kw_only=True):
     prompts: int
     generations: int
     updated_at: Micros
-
-
-class PromptRow(Struct, frozen=True, kw_only=True):
-    folder: str
-    """What stands before the last slash where the list spans folders; else empty."""
-    leaf: str
-    href: str
-    type: str
-    labels: tuple[LabelChip, ...]
-    last: Version | None
-    updated_at: Micros
-    ago: str
-    generations: int
-    share: str
-    """Generations relative to the list's busiest prompt, as an SVG length."""
-    tags: tuple[tuple[str, str], ...]
+    rows: tuple[PromptRow, ...]
+    """What is in it, where there is so little in all that a reader need not go and look."""
 
 
 class Listing(Struct, frozen=True, kw_only=True):
@@ -115,58 +118,65 @@ def select(
     return folders, listed
 
 
-def present_listing(
-    snapshot: Snapshot, generations: Mapping[str, int], selection: Selection, root: str, now: Micros
-) -> Listing:
+class Counts(Struct, frozen=True, kw_only=True):
+    """What a row says beside what the snapshot knows."""
+
+    root: str
+    generations: Mapping[str, int]
+    busiest: int
+
+
+def present_listing(snapshot: Snapshot, generations: Mapping[str, int], selection: Selection, root: str) -> Listing:
     folders, listed = select(snapshot.prompts.values(), selection)
     start = (selection.page - 1) * PAGE_ROWS
     shown = listed[start : start + PAGE_ROWS]
-    busiest = max((generations.get(state.name, 0) for state in shown), default=0)
+    below = sum(map(len, folders.values()))
+    is_open = below + len(listed) <= EXPANDED
+    visible = [*shown, *(state for states in folders.values() for state in states)] if is_open else shown
+    busiest = max((generations.get(state.name, 0) for state in visible), default=0)
+    counts = Counts(root=root, generations=generations, busiest=busiest)
 
     def at(page: int) -> str:
         asked = {"folder": selection.folder, "q": selection.search, "tag": selection.tag}
         return addresses.prompts(root, **asked, page=page if page > 1 else None)
 
+    pages = pages_of(selection.page, PAGE_ROWS, len(shown), len(listed), at(selection.page - 1), at(selection.page + 1))
+    opened = folders if selection.page == 1 else {}
     return Listing(
-        folders=tuple(_folder(name, below, generations, selection.folder, root) for name, below in folders.items())
-        if selection.page == 1
-        else (),
-        prompts=tuple(_row(state, generations, busiest, selection, root, now) for state in shown),
+        folders=tuple(_folder(name, states, selection.folder, counts, is_open) for name, states in opened.items()),
+        prompts=tuple(_row(state, "" if selection.spans_folders else selection.folder, counts) for state in shown),
         total=len(listed),
-        pages=pages_of(
-            selection.page, PAGE_ROWS, len(shown), len(listed), at(selection.page - 1), at(selection.page + 1)
-        ),
+        pages=pages,
     )
 
 
-def _folder(name: str, below: list[PromptState], generations: Mapping[str, int], parent: str, root: str) -> FolderRow:
+def _folder(name: str, below: list[PromptState], parent: str, counts: Counts, is_open: bool) -> FolderRow:
     path = f"{parent}/{name}" if parent else name
     return FolderRow(
         name=name,
-        href=addresses.prompts(root, folder=path),
+        href=addresses.prompts(counts.root, folder=path),
         prompts=len(below),
-        generations=sum(generations.get(state.name, 0) for state in below),
+        generations=sum(counts.generations.get(state.name, 0) for state in below),
         updated_at=max(state.updated_at for state in below),
+        rows=tuple(_row(state, path, counts) for state in below) if is_open else (),
     )
 
 
-def _row(
-    state: PromptState, generations: Mapping[str, int], busiest: int, selection: Selection, root: str, now: Micros
-) -> PromptRow:
+def _row(state: PromptState, inside: str, counts: Counts) -> PromptRow:
+    """`inside` is the folder under which the row stands."""
     folder, slash, leaf = state.name.rpartition("/")
-    used = generations.get(state.name, 0)
+    used = counts.generations.get(state.name, 0)
     return PromptRow(
-        folder=folder + slash if selection.spans_folders else "",
+        folder=f"{folder}{slash}".removeprefix(f"{inside}/") if inside else folder + slash,
         leaf=leaf,
-        href=addresses.prompt(root, state.name),
+        href=addresses.prompt(counts.root, state.name),
         type=state.type.value,
         labels=chips_of(state),
         last=state.newest.arms[0].version if state.newest and state.newest.arms else None,
         updated_at=state.updated_at,
-        ago=formats.ago(state.updated_at, now),
         generations=used,
-        share=formats.percent(used / busiest if busiest else 0),
-        tags=tuple((tag, addresses.prompts(root, tag=tag)) for tag in state.tags),
+        share=formats.percent(used / counts.busiest if counts.busiest else 0),
+        tags=tuple((tag, addresses.prompts(counts.root, tag=tag)) for tag in state.tags),
     )
 
 
@@ -175,10 +185,9 @@ async def prompts_page(
     request: WebRequest, place: NamedDependency[Place], services: NamedDependency[Services], site: NamedDependency[Site]
 ) -> Page:
     selection = selection_of(request)
-    now = now_micros()
-    generations = await services.traces.generations_by_prompt(place.project.id, now - WEEK)
+    generations = await services.traces.generations_by_prompt(place.project.id, now_micros() - WEEK)
     snapshot = place.registry.snapshot
-    listing = await asyncio.to_thread(present_listing, snapshot, generations, selection, place.root, now)
+    listing = await asyncio.to_thread(present_listing, snapshot, generations, selection, place.root)
     view: dict[str, Any] = {
         "section": "prompts",
         "listing": listing,
