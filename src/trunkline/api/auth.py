@@ -23,7 +23,7 @@ from trunkline.types import Actor, ActorKind, Caller, KeyKind
 
 POLL_S = 0.2
 """How often the control tables are asked for changes: a revoked key is dead everywhere within a second."""
-UNKNOWN_S = 0.02
+UNKNOWN_S = 0.005
 """How soon after the last look an unknown key makes for another: one that was just made works at once, everywhere, and
 who tries keys cannot keep a server busy with looking."""
 USED_S = 60.0
