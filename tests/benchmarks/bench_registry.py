@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -18,10 +19,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from registry_history import make_history, prompt_name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.registry_history import make_history, prompt_name
 from trunkline.registry.registry import Registry, open_registry
 from trunkline.registry.repository import init_repository
+from trunkline.registry.snapshot import Snapshot
 from trunkline.registry.watch import watch
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.types import Actor, ActorKind, PromptContent, PromptType
@@ -63,6 +66,8 @@ def start(folder: Path) -> None:
 async def follow(folder: Path) -> None:
     """Prints when each head is served here, for the parent to compare."""
     registry = open_here(folder)
+    gc.collect()
+    gc.freeze()
     sys.stdout.write(json.dumps({"ready": True}) + "\n")
     sys.stdout.flush()
 
@@ -91,10 +96,19 @@ def commits(folder: Path, prompts: int, rounds: int) -> None:
     assert follower.stdout is not None
     follower.stdout.readline()
     registry = open_here(folder)
-    served, returned, heads = [], [], {}
+    gc.collect()
+    gc.freeze()  # as a server does after its start
+    served: list[float] = []
+    returned: list[float] = []
+    heads: dict[str, tuple[int, int]] = {}
     swaps: list[int] = []
     swap = registry._swap
-    registry._swap = lambda snapshot: (swap(snapshot), swaps.append(time.monotonic_ns()))[0]  # type: ignore[method-assign]
+
+    def noted(snapshot: Snapshot) -> None:
+        swap(snapshot)
+        swaps.append(time.monotonic_ns())
+
+    registry._swap = noted  # type: ignore[method-assign]
     for number in range(rounds):
         name = prompt_name(number * 37 % prompts)
         began = time.monotonic_ns()
@@ -110,7 +124,7 @@ def commits(folder: Path, prompts: int, rounds: int) -> None:
         time.sleep(0.01)
     time.sleep(0.5)
     follower.terminate()
-    rows = [json.loads(line) for line in follower.stdout.read().splitlines()]
+    rows = [json.loads(line) for line in follower.stdout.read().splitlines() if line.startswith("{")]
     there = [(row["at"] - heads[row["head"]][1]) / 1e6 for row in rows if row.get("head") in heads]
     report("begin of a commit until served in the same process, ms", served)
     report("begin of a commit until it returned, ms", returned)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from registry_folder import ADA, Folder, git, text
 
+from registry_folder import ADA, Folder, git, text
 from trunkline.errors import Conflict, NotFound
 from trunkline.registry.registry import Registry
 from trunkline.types import Arm, LabelTarget

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from registry_folder import ADA, PROJECT, Folder, file_of, git, text
 
+from registry_folder import ADA, PROJECT, Folder, file_of, git, text
 from trunkline.errors import Forbidden
 from trunkline.registry.receive import ReceiveServer
 from trunkline.registry.registry import Registry
@@ -133,8 +133,15 @@ def test_faults_that_a_push_brings_are_refused_by_file_and_line(folder: Folder, 
         write(clone, "labels/production/b.yaml", b"version: 7\n")
         write(clone, "prompts/Stray.TXT", b"x")
         write(clone, "prompts/A.yaml", file_of("twin"))
+        write(clone, "trunkline.yaml", b"protected_labels: nonsense\n")
         told = push(clone)
-    for part in ("prompts/a.yaml:3: error:", "labels/production/b.yaml", "prompts/Stray.TXT", "only by case"):
+    for part in (
+        "trunkline.yaml:1: error:",
+        "prompts/a.yaml:3: error:",
+        "labels/production/b.yaml",
+        "prompts/Stray.TXT",
+        "only by case",
+    ):
         assert part in told
     assert folder.repository.head() == head
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from registry_folder import ADA, Folder, file_of, git, text
 
+from registry_folder import ADA, Folder, file_of, git, text
 from trunkline.errors import Conflict, InvalidRequest, NotFound
 from trunkline.registry.operations import Edit
 from trunkline.registry.registry import Registry
@@ -253,8 +253,15 @@ def test_view_reads_the_head_and_older_commits(registry: Registry) -> None:
     assert list(registry.view(first.commit).files("prompts")) == ["prompts/a/b.yaml"]
     assert registry.view().read("prompts/a/b.yaml") == file_of("1")
     assert registry.view().read("prompts/none.yaml") is None
+    assert list(registry.view("main").files("labels")) == ["labels/production/c.yaml"]
+    for ref in ("0" * 40, "no-such-branch", "nonsense ref"):
+        with pytest.raises(NotFound):
+            registry.view(ref)
+    info = registry.commit_info(first.commit)
+    assert (info.author, info.message) == ("Ada Lovelace <ada@example.com>", "a/b: version 1")
+    assert [change.path for change in info.changes] == ["prompts/a/b.yaml"]
     with pytest.raises(NotFound):
-        registry.view("0" * 40)
+        registry.commit_info("0" * 40)
 
 
 def test_history_tells_versions_labels_and_deletions(registry: Registry) -> None:

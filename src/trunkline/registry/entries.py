@@ -78,6 +78,7 @@ class Entries:
         self._recent: OrderedDict[str, Parsed] = OrderedDict()
         self._lock = threading.Lock()
         self._primed: dict[str, Info] = {}
+        self._fresh: dict[str, Parsed] = {}
 
     def info(self, blob: str) -> Info:
         return self._primed.get(blob) or info_of(self.get(blob))
@@ -108,8 +109,15 @@ class Entries:
         except KeyError:
             return Parsed(problem=f"The blob {blob} is not in the repository.")
         parsed = parse(data)
-        self._store({blob: pack(parsed)})
+        with self._lock:
+            self._fresh[blob] = parsed
         return parsed
+
+    def save(self) -> None:
+        """Keeps what was parsed since the last call: not before it is served, for a write takes its time."""
+        with self._lock:
+            fresh, self._fresh = self._fresh, {}
+        self._store({blob: pack(parsed) for blob, parsed in fresh.items()})
 
     def _store(self, packed: dict[str, bytes]) -> None:
         try:

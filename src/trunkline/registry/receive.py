@@ -17,7 +17,8 @@ import msgspec
 import structlog
 
 from trunkline.errors import TrunklineError
-from trunkline.prompts.names import VersionsPath, parse_path
+from trunkline.prompts.lint import check_policy
+from trunkline.prompts.names import POLICY_PATH, VersionsPath, parse_path
 from trunkline.registry.advance import Advance, Advanced
 from trunkline.registry.entries import Entries
 from trunkline.registry.hook import LONGEST_SOCKET_PATH, install_hook
@@ -109,7 +110,13 @@ class _Push:
         if commits is None:
             return Verdict(refused=(self._off_chain(),))
         advanced = self._advanced(commits)
-        refused = [*self._new_faults(advanced), *self._by_hand(commits), *self._twins(advanced), *self._policy(commits)]
+        refused = [
+            *self._new_faults(advanced),
+            *self._policy_file(commits),
+            *self._by_hand(commits),
+            *self._twins(advanced),
+            *self._policy(commits),
+        ]
         warnings = [f"{fault} (was there before)" for fault in self._base.faults if fault in advanced.snapshot.faults]
         return Verdict(refused=tuple(refused), warnings=tuple(warnings))
 
@@ -130,6 +137,12 @@ class _Push:
     def _new_faults(self, advanced: Advanced) -> list[str]:
         known = set(self._base.faults)
         return [str(fault) for fault in advanced.snapshot.faults if fault not in known]
+
+    def _policy_file(self, commits: list[LoggedCommit]) -> list[str]:
+        if not any(change.path == POLICY_PATH for commit in commits for change in commit.changes):
+            return []
+        data = View(self._repository, self._update.new).read(POLICY_PATH)
+        return [str(fault) for fault in check_policy(data, POLICY_PATH)] if data is not None else []
 
     def _by_hand(self, commits: list[LoggedCommit]) -> list[str]:
         """Versions files are the service's; a revert to what it once wrote is fine, and so is a whole registry."""

@@ -159,6 +159,7 @@ class Registry:
     def _save(self, snapshot: Snapshot) -> None:
         try:
             self.index.save(snapshot)
+            self.entries.save()
             held = tuple(f"{entry}: {state.held}" for entry, state in snapshot.held().items())
             self._served.append(self.project_id, Served(head=snapshot.head, since=_now(), held=held))
             self.unsaved = None
@@ -189,12 +190,20 @@ class Registry:
     # --- the two verbs of Git ----------------------------------------------------------------------------------------
 
     def view(self, ref: str = "HEAD") -> View:
-        """The files of the head that is served, or of a commit. Raises NotFound."""
-        head = self.snapshot.head if ref == "HEAD" else ref
+        """The files of the head that is served, of a branch, or of a commit. Raises NotFound."""
+        if ref == "HEAD":
+            return View(self.repository, self.followed.head)
         try:
-            return View(self.repository, head)
+            return View(self.repository, self.repository.tip(ref) or ref)
         except (KeyError, ValueError):
             raise NotFound(f"There is no commit {ref}.") from None
+
+    def commit_info(self, sha: str) -> LoggedCommit:
+        """Who made a commit, when, what was said, and which paths it changed. Raises NotFound."""
+        try:
+            return logged(self.repository, sha)
+        except (KeyError, ValueError):
+            raise NotFound(f"There is no commit {sha}.") from None
 
     def commit(self, change: Change, *, actor: Actor, message: str = "", expected_head: str | None = None) -> Commit:
         """Runs `change` on the head's tree and makes the result the new head, on disk when it returns.

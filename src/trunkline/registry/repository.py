@@ -100,6 +100,13 @@ class Repository:
             except KeyError:
                 return ""
 
+    def tip(self, branch: str) -> str | None:
+        """The commit of a branch, None where there is none of that name."""
+        try:
+            return str(self.git.lookup_reference(f"refs/heads/{branch}").target)
+        except (KeyError, ValueError):
+            return None
+
     def signature(self) -> tuple[object, ...]:
         """Changes whenever the branch may have moved: two `stat`, no read."""
         return (_stat(self.directory / self.branch_ref), _stat(self.directory / "packed-refs"))

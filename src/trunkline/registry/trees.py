@@ -130,11 +130,14 @@ def _nested(edits: Mapping[str, str | None]) -> _Edits:
         *folders, name = path.split("/")
         here = root
         for folder in folders:
-            below = here.setdefault(folder, {})
+            below = here.get(folder)
+            if below is None:  # nothing yet, or a file that makes way
+                below = here[folder] = {}
             if not isinstance(below, dict):
                 raise InvalidRequest(f"{path}: a file lies where a folder is needed.")
             here = below
-        here[name] = blob
+        if blob is not None or name not in here:
+            here[name] = blob
     return root
 
 
