@@ -202,6 +202,7 @@ def test_a_trace_shows_its_tree_and_the_chosen_observation(signed_in: httpx.Clie
         assert name in said
     version = world.registry.version("support/triage", 2)
     assert f"support/triage @2 {version.commit[:7]} {version.blob[:7]} Mara Lind" in said
+    assert f"support/triage @2 {version.commit[:7]}" in text_of(signed_in.get(f"{ROOT}/traces/{TRACE}").text)
     assert "calls route_ticket" in said
     assert "gpt-4o-mini" in said
     assert "To first token 450 ms" in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -122,6 +124,29 @@ def test_guessing_is_slowed_down() -> None:
         throttle.check("a", 3.0)
     throttle.check("b", 3.0)
     throttle.check("a", 61.0)
+
+
+async def test_few_passwords_are_checked_at_once() -> None:
+    throttle = Throttle()
+    running = most = refused = 0
+    enough = asyncio.Event()
+
+    async def attempt() -> None:
+        nonlocal running, most, refused
+        try:
+            async with throttle.turn():
+                running += 1
+                most = max(most, running)
+                await enough.wait()
+                running -= 1
+        except TooManyRequests:
+            refused += 1
+            enough.set()
+
+    await asyncio.gather(*(attempt() for _ in range(40)))
+    assert (most, refused) == (2, 24)
+    async with throttle.turn():
+        pass
 
 
 def test_the_throttle_holds_few_addresses() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import get, post
@@ -29,6 +31,8 @@ from trunkline.ui.sessions import (
 MAX_FORM_BYTES = 16_384
 FAILURES = 10
 WINDOW_S = 60.0
+AT_ONCE = 2
+"""Passwords that are checked at one time."""
 _YEAR_S = 365 * 86_400
 
 
@@ -43,6 +47,8 @@ class Throttle:
         self._window_s = window_s
         self._addresses = addresses
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
     def check(self, address: str, now: float) -> None:
         failures = self._failures.get(address, deque())
@@ -51,6 +57,18 @@ class Throttle:
         if len(failures) >= self._limit:
             wait = failures[0] + self._window_s - now
             raise TooManyRequests(f"Too many wrong passwords. Try again in {wait:.0f} s.", retry_after=wait)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits for one of few places: checking a password is slow on purpose, and must not take every thread."""
+        if self._waiting >= AT_ONCE * 8:
+            raise TooManyRequests("Many sign-ins are being checked. Try again in a moment.")
+        self._waiting += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._waiting -= 1
 
     def failed(self, address: str, now: float) -> None:
         self._failures.setdefault(address, deque(maxlen=self._limit)).append(now)
@@ -97,7 +115,8 @@ async def sign_in(
     name, target = fields.get("name", "").strip(), safe_return(fields.get("next"))
     address = request.client.host if request.client else ""
     throttle.check(address, time.monotonic())
-    token = await asyncio.to_thread(_open_session, services.control, name, fields.get("password", ""))
+    async with throttle.turn():
+        token = await asyncio.to_thread(_open_session, services.control, name, fields.get("password", ""))
     if token is None:
         throttle.failed(address, time.monotonic())
         view = sign_in_view(visit, target, name=name, failure="That name and password do not belong together.")

@@ -29,6 +29,7 @@ MAX_FACTS = 60
 MAX_OBSERVATIONS = 50_000
 """Of one trace; later ones are in the API."""
 MAX_SCORES = 1000
+MAX_PROMPTS = 20
 
 
 class Fact(Struct, frozen=True, kw_only=True):
@@ -67,7 +68,8 @@ class Detail(Struct, frozen=True, kw_only=True):
     cost: tuple[Fact, ...]
     cost_origin: str
     parameters: tuple[Fact, ...]
-    prompt: LinkedPrompt | None
+    prompts: tuple[LinkedPrompt, ...]
+    """The version that a generation used; of a trace, those of all its generations."""
     input: Payload
     output: Payload
     metadata: Payload
@@ -86,11 +88,13 @@ def score_lines(scores: Sequence[Score]) -> tuple[ScoreLine, ...]:
     )
 
 
-def linked_prompt(observation: Observation, registry: Registry, root: str) -> LinkedPrompt | None:
-    """Looks the version up in the index (blocks): its commit and blob stand beside its number."""
-    name, number = observation.prompt_name, observation.prompt_version
-    if not name:
-        return None
+def linked_prompts(observations: Sequence[Observation], registry: Registry, root: str) -> tuple[LinkedPrompt, ...]:
+    """Each version once. Looks them up in the index (blocks): commit and blob stand beside the number."""
+    used = dict.fromkeys((o.prompt_name, o.prompt_version) for o in observations if o.prompt_name)
+    return tuple(_linked(name or "", number, registry, root) for name, number in list(used)[:MAX_PROMPTS])
+
+
+def _linked(name: str, number: int | None, registry: Registry, root: str) -> LinkedPrompt:
     try:
         version = registry.version(name, number) if number is not None else None
     except NotFound:
@@ -108,8 +112,8 @@ def parameters_of(data: JSONBytes | None) -> tuple[Fact, ...]:
     )
 
 
-def present_trace(detail: TraceDetail, root: str) -> Detail:
-    trace = detail.trace
+def present_trace(detail: TraceDetail, place: Place) -> Detail:
+    trace, root = detail.trace, place.root
     own = [score for score in detail.scores if score.observation_id is None]
     return Detail(
         id=WHOLE,
@@ -123,7 +127,7 @@ def present_trace(detail: TraceDetail, root: str) -> Detail:
         cost=(),
         cost_origin="",
         parameters=(),
-        prompt=None,
+        prompts=linked_prompts(detail.observations, place.registry, root),
         input=show(trace.input),
         output=show(trace.output),
         metadata=show(trace.metadata),
@@ -143,7 +147,7 @@ def trace_facts(trace: Trace, root: str) -> tuple[Fact, ...]:
     return tuple(fact for fact in facts if fact.value)
 
 
-def present_observation(observation: Observation, scores: Sequence[Score], prompt: LinkedPrompt | None) -> Detail:
+def present_observation(observation: Observation, scores: Sequence[Score], prompts: tuple[LinkedPrompt, ...]) -> Detail:
     return Detail(
         id=observation.id,
         type=observation.type.value.lower(),
@@ -156,7 +160,7 @@ def present_observation(observation: Observation, scores: Sequence[Score], promp
         cost=tuple(Fact(name=kind, value=formats.dollars(sum_)) for kind, sum_ in _sorted(observation.cost)),
         cost_origin="given" if observation.cost_given else "computed",
         parameters=parameters_of(observation.model_parameters),
-        prompt=prompt,
+        prompts=prompts,
         input=show(observation.input),
         output=show(observation.output),
         metadata=show(observation.metadata),
@@ -208,7 +212,7 @@ async def read_observation(trace_id: str, chosen: str, services: Services, place
     scores, _ = await store.scores(project_id, query)
 
     def present() -> Detail:
-        return present_observation(observation, scores, linked_prompt(observation, place.registry, place.root))
+        return present_observation(observation, scores, linked_prompts([observation], place.registry, place.root))
 
     return await asyncio.to_thread(present)
 
@@ -269,7 +273,7 @@ async def trace_page(
     if shown is not None and request.headers.get("hx-target") == "observation":
         return await site.page(request, "observation.html", {"detail": shown}, at=place)
     detail = await read_trace(services.traces, place.project.id, wanted)
-    shown = shown or await asyncio.to_thread(present_trace, detail, place.root)
+    shown = shown or await asyncio.to_thread(present_trace, detail, place)
     if request.headers.get("hx-target") == "observation":
         return await site.page(request, "observation.html", {"detail": shown}, at=place)
     page = whole_number(request.query_params.get("page"))
