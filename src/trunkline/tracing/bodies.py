@@ -5,15 +5,20 @@ A field of free JSON is a `msgspec.Raw`: empty where it is absent (msgspec does 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from trunkline.errors import InvalidRequest
+
+MOST_EVENTS = 10_000
+"""Events of one batch; Langfuse's SDKs send some hundreds at most."""
 
 
 class Batch(msgspec.Struct):
     """The whole request. Its ``metadata`` says which SDK sent it; nothing depends on that."""
 
-    batch: list[msgspec.Raw]
+    batch: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_EVENTS)]
 
 
 class Event(msgspec.Struct):

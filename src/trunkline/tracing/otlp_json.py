@@ -6,12 +6,24 @@ Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. Unknow
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from trunkline.errors import InvalidRequest
 from trunkline.tracing.documents import MAX_DEPTH, TOO_DEEP, strict_body
-from trunkline.tracing.spans import Attributes, ExportRequest, Scope, Span, SpanEvent, SpanGroup, SpanLink
+from trunkline.tracing.spans import (
+    MOST_GROUPS,
+    MOST_NOTES,
+    Attributes,
+    ExportRequest,
+    Scope,
+    Span,
+    SpanEvent,
+    SpanGroup,
+    SpanLink,
+)
 from trunkline.tracing.texts import check_hex_id
 from trunkline.tracing.times import from_nanoseconds
 from trunkline.types import JSON, Micros
@@ -68,8 +80,8 @@ class _Span(msgspec.Struct, rename="camel"):
     start_time_unix_nano: _Integer | None = None
     end_time_unix_nano: _Integer | None = None
     attributes: list[_KeyValue] | None = None
-    events: list[_Event] | None = None
-    links: list[_Link] | None = None
+    events: Annotated[list[_Event], Meta(max_length=MOST_NOTES)] | None = None
+    links: Annotated[list[_Link], Meta(max_length=MOST_NOTES)] | None = None
     status: _Status | None = None
 
 
@@ -90,11 +102,11 @@ class _ScopeSpans(msgspec.Struct):
 
 class _ResourceSpans(msgspec.Struct, rename="camel"):
     resource: _Resource | None = None
-    scope_spans: list[_ScopeSpans] | None = None
+    scope_spans: Annotated[list[_ScopeSpans], Meta(max_length=MOST_GROUPS)] | None = None
 
 
 class _Request(msgspec.Struct, rename="camel"):
-    resource_spans: list[_ResourceSpans] | None = None
+    resource_spans: Annotated[list[_ResourceSpans], Meta(max_length=MOST_GROUPS)] | None = None
 
 
 _decode = msgspec.json.Decoder(_Request).decode

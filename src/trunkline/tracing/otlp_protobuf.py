@@ -18,7 +18,17 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from trunkline.errors import InvalidRequest
 from trunkline.tracing.documents import MAX_DEPTH, TOO_DEEP
-from trunkline.tracing.spans import Attributes, ExportRequest, Scope, Span, SpanEvent, SpanGroup, SpanLink
+from trunkline.tracing.spans import (
+    Attributes,
+    ExportRequest,
+    Scope,
+    Span,
+    SpanEvent,
+    SpanGroup,
+    SpanLink,
+    refuse_too_many,
+    refuse_too_many_groups,
+)
 from trunkline.types import JSON
 
 _FAILED = 2
@@ -32,6 +42,7 @@ def decode(body: bytes) -> ExportRequest:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
         raise InvalidRequest(f"The body is no OTLP trace export in protobuf: {error}.") from None
+    refuse_too_many_groups(sum(1 + len(resource_spans.scope_spans) for resource_spans in request.resource_spans))
     return ExportRequest(
         [
             _group(scope_spans, resource)
@@ -61,6 +72,8 @@ def _span(span: trace_pb2.Span) -> Span:
     if trace_id == _NO_TRACE or span_id == _NO_SPAN:
         raise InvalidRequest(f"The span {span.name[:80]!r} has an id of zeros only.")
     status, events, links = span.status, span.events, span.links
+    if events or links:
+        refuse_too_many(span.name, len(events) + len(links))
     return Span(
         trace_id.hex(),
         span_id.hex(),

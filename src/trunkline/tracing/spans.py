@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from trunkline.errors import InvalidRequest
 from trunkline.types import JSON, Micros
+
+MOST_GROUPS = 10_000
+"""Scopes of one export. An empty one is two bytes on the wire and a hundred times as much here."""
+MOST_NOTES = 1_000
+"""Events and links of one span; OpenTelemetry's SDKs send 128 of each at most."""
 
 Attributes = Mapping[str, JSON]
 """Text, numbers, booleans, None, lists and mappings of these; bytes come as base64."""
@@ -58,3 +64,16 @@ class SpanGroup(msgspec.Struct, frozen=True):
 
 class ExportRequest(msgspec.Struct, frozen=True):
     groups: Sequence[SpanGroup]
+
+
+def refuse_too_many(span: str, notes: int) -> None:
+    """Raises InvalidRequest for a span with more events and links than any SDK sends."""
+    if notes > MOST_NOTES:
+        raise InvalidRequest(
+            f"The span {span[:80]!r} has {notes} events and links; a span may have {MOST_NOTES}. Send fewer of them."
+        )
+
+
+def refuse_too_many_groups(count: int) -> None:
+    if count > MOST_GROUPS:
+        raise InvalidRequest(f"The export has {count} scopes; it may have {MOST_GROUPS}. Send it in parts.")
