@@ -86,6 +86,9 @@ class Repository:
             raise InvalidRequest(f"{path} is not a Git repository ({error}).") from error
         self.directory = Path(self.git.path)
         self.branch_ref = self._default_branch()
+        # As text: they are looked at every few milliseconds, and making a Path costs more than the look.
+        self._loose_ref = str(self.directory / self.branch_ref)
+        self._packed_refs = str(self.directory / "packed-refs")
 
     def _default_branch(self) -> str:
         """Where HEAD points; a registry that somebody else made may have another name than main."""
@@ -109,7 +112,7 @@ class Repository:
 
     def signature(self) -> tuple[object, ...]:
         """Changes whenever the branch may have moved: two `stat`, no read."""
-        return (_stat(self.directory / self.branch_ref), _stat(self.directory / "packed-refs"))
+        return (_stat(self._loose_ref), _stat(self._packed_refs))
 
     @contextmanager
     def lock(self, name: str = "writers.lock") -> Iterator[None]:
@@ -216,7 +219,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f<>]+", " ", text).strip(" .,:;\"'\\")
 
 
-def _stat(path: Path) -> tuple[int, int, int] | None:
+def _stat(path: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(path)
     except OSError:
