@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 
@@ -37,8 +38,12 @@ def test_quantiles_are_within_the_error(q: float, spread: str) -> None:
         "two modes": lambda: rng.gauss(5e5, 1e4) if rng.random() < 0.7 else rng.gauss(8e6, 2e5),
     }[spread]
     durations = sorted(max(1, int(draw())) for _ in range(5001))
-    true = durations[int(q * (len(durations) - 1))]
+    true = durations[max(1, math.ceil(q * len(durations))) - 1]
     assert quantile(histogram(durations), q) == pytest.approx(true, rel=RELATIVE_ERROR * 1.001)
+
+
+def test_the_95th_percentile_of_two_is_the_longer() -> None:
+    assert quantile(histogram([1_000_000, 3_000_000]), 0.95) == pytest.approx(3_000_000, rel=RELATIVE_ERROR)
 
 
 def test_an_empty_histogram_has_no_quantile() -> None:

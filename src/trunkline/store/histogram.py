@@ -69,14 +69,17 @@ def merge(histograms: Iterable[Mapping[int, int]]) -> Counts:
 
 
 def quantile(counts: Mapping[int, int], q: float) -> float | None:
-    """The q-quantile (0 to 1) in microseconds; None of an empty histogram."""
+    """The q-quantile (0 to 1) by nearest rank, in microseconds; None of an empty histogram.
+
+    The nearest rank, ceil(q n), and not the lower one: the p95 of two durations is the longer of them.
+    """
     total = sum(counts.values())
     if total <= 0:
         return None
-    rank = q * (total - 1)
+    rank = max(1, math.ceil(q * total))
     seen = 0
     for number in sorted(counts):
         seen += counts[number]
-        if seen > rank:
+        if seen >= rank:
             return value(number)
     return value(max(counts))
