@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,8 @@ from typing import IO
 from trunkline.errors import InsufficientStorage, Unavailable
 
 TIMEOUT = 600.0
+CHUNK = 1 << 20
+PAUSE = 0.005
 MAX_BLOB = 262_144
 """Bytes; larger files are never prompts and are not read."""
 
@@ -73,8 +76,8 @@ class Spooled:
     """A niced `git` that writes into a nameless temporary file, so that it never waits for its reader."""
 
     def __init__(self, repository: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        self._verb = arguments[0]
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by lines()
+        self._verb = next(word for word in arguments if word.isalpha())
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             command(repository, *arguments, nice=True),
@@ -84,20 +87,23 @@ class Spooled:
             env=git_environment(environment),
         )
 
-    def finished(self) -> IO[bytes]:
-        """The whole output as a file, once `git` is done."""
-        try:
-            code = self._process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self.close()
-            raise Unavailable(f"`git {self._verb}` took longer than {TIMEOUT:.0f} s.") from None
-        if code:
-            self._errors.seek(0)
-            complaint = self._errors.read(10_000)
-            self.close()
-            raise git_fault(self._verb, complaint)
-        self._out.seek(0)
-        return self._out
+    def chunks(self) -> Iterator[bytes]:
+        """The output while it grows, to its end. Raises Unavailable with the complaint where `git` fails."""
+        position, deadline = 0, time.monotonic() + TIMEOUT
+        while True:
+            ended = self._process.poll()  # asked before reading: what an ended process wrote is all there
+            chunk = os.pread(self._out.fileno(), CHUNK, position)  # the file's own position is the writer's
+            if chunk:
+                position += len(chunk)
+                yield chunk
+            elif ended is None:
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"`git {self._verb}` took longer than {TIMEOUT:.0f} s.")
+                time.sleep(PAUSE)
+            elif ended:
+                raise git_fault(self._verb, os.pread(self._errors.fileno(), 10_000, 0))
+            else:
+                return
 
     def close(self) -> None:
         if self._process.poll() is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import pygit2
 
@@ -20,7 +20,6 @@ from trunkline.registry.trees import PathChange, changed_paths
 
 FEW = 64
 _FIELDS = 6
-_CHUNK = 1 << 20
 _REGULAR = {b"100644", b"100755", b"100664"}
 
 
@@ -129,14 +128,14 @@ def start_log(path: Path, revisions: str, environment: Mapping[str, str] | None 
 
 def read_log(log: Spooled) -> Iterator[LoggedCommit]:
     try:
-        yield from _parse(_tokens(log.finished()))
+        yield from _parse(_tokens(log.chunks()))
     finally:
         log.close()
 
 
-def _tokens(out: IO[bytes]) -> Iterator[bytes]:
+def _tokens(chunks: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
-    while chunk := out.read(_CHUNK):
+    for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\0")
         yield from whole
     if rest:
