@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from trunkline.errors import InvalidFile
 from trunkline.prompts.names import LabelPath, PromptPath, parse_path
@@ -18,19 +20,21 @@ from trunkline.registry.snapshot import EMPTY
 from trunkline.registry.sources import Files, Past
 
 
-def build_cold(repository: Repository, entries: Entries, files: Files, past: Past) -> Advanced:
-    """The snapshot of the branch's tip, from nothing but the repository."""
-    head = repository.head()
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """For a start: hundreds of thousands of objects come and stay, and looking for cycles among them takes seconds."""
     collecting = gc.isenabled()
-    gc.disable()  # hundreds of thousands of objects come and stay: looking for cycles among them takes seconds
+    gc.disable()
     try:
-        return _build(repository, head, entries, files, past)
+        yield
     finally:
         if collecting:
             gc.enable()
 
 
-def _build(repository: Repository, head: str, entries: Entries, files: Files, past: Past) -> Advanced:
+def build_cold(repository: Repository, entries: Entries, files: Files, past: Past) -> Advanced:
+    """The snapshot of the branch's tip, from nothing but the repository."""
+    head = repository.head()
     log = start_log(repository.path, head)
     try:
         _prime(repository, head, entries, files)

@@ -18,7 +18,7 @@ from trunkline.errors import Conflict, InvalidRequest, NotFound, TrunklineError
 from trunkline.registry.advance import Advance, Advanced
 from trunkline.registry.by_number import served_by_number
 from trunkline.registry.changes import HistoryItem, history_of
-from trunkline.registry.cold import build_cold
+from trunkline.registry.cold import build_cold, collector_paused
 from trunkline.registry.deletion import Delete, Deleted
 from trunkline.registry.entries import Entries
 from trunkline.registry.index import Index
@@ -86,7 +86,7 @@ class Registry:
 
     def start(self) -> None:
         """Loads the saved snapshot, or builds it from the whole history; then follows the branch."""
-        with self._lock:
+        with self._lock, collector_paused():
             saved = self.index.load()
             if saved is not None:
                 self._swap(saved)
