@@ -232,6 +232,7 @@ def test_an_unknown_observation_shows_the_trace(signed_in: httpx.Client) -> None
         (f"{ROOT}/users/customer-1", f"{ROOT}/traces?user=customer-1"),
         (f"{ROOT}/sessions", f"{ROOT}/traces"),
         (f"{ROOT}/prompts/support", f"{ROOT}/prompts?folder=support"),
+        (f"/trace/{TRACE}", f"{ROOT}/traces/{TRACE}"),
     ],
 )
 def test_addresses_that_lead_on(signed_in: httpx.Client, path: str, target: str) -> None:
@@ -251,6 +252,8 @@ def test_addresses_that_lead_on(signed_in: httpx.Client, path: str, target: str)
         "/project/nope/prompts",
         "/project/second/prompts/support/triage",
         f"/project/second/traces/{TRACE}",
+        "/trace/nope",
+        f"/trace/{TRACE}/more",
         "/static/0/app.css/x",
     ],
 )
@@ -287,6 +290,7 @@ def test_strange_queries_are_no_fault(signed_in: httpx.Client, query: str) -> No
 def test_strange_names_are_no_fault(signed_in: httpx.Client, name: str) -> None:
     for part in ("prompts", "traces", "sessions", "users", "datasets"):
         assert signed_in.get(f"{ROOT}/{part}/{name}").status_code < 500
+    assert signed_in.get(f"/trace/{name}").status_code < 500
 
 
 def test_a_page_past_the_end_is_empty(signed_in: httpx.Client) -> None:

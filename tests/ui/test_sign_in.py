@@ -11,7 +11,7 @@ from trunkline.errors import TooManyRequests
 from trunkline.ui.sessions import SESSION_COOKIE, VISIT_COOKIE
 from trunkline.ui.signin import Throttle
 from ui.signing import sign_in, token_of
-from ui.world import PASSWORD
+from ui.world import PASSWORD, TRACE
 
 PAGE = "/project/default/prompts/support/triage?tab=diff&against=1"
 
@@ -45,6 +45,14 @@ def test_a_wrong_password_is_told_without_saying_which_part(visitor: httpx.Clien
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example"])
 def test_sign_in_never_leads_elsewhere(visitor: httpx.Client, target: str) -> None:
     assert sign_in(visitor, target=target).headers["location"] == "/"
+
+
+def test_the_address_that_sdk_2_prints_leads_to_the_trace_after_sign_in(visitor: httpx.Client) -> None:
+    path = f"/trace/{TRACE}"
+    asked = visitor.get(path)
+    assert (asked.status_code, asked.headers["location"]) == (303, f"/sign-in?next=%2Ftrace%2F{TRACE}")
+    answer = sign_in(visitor, target=path)
+    assert visitor.get(answer.headers["location"]).headers["location"] == f"/project/default/traces/{TRACE}"
 
 
 def test_signing_out_ends_the_session_on_the_server(visitor: httpx.Client) -> None:

@@ -6,6 +6,9 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from trunkline.api.services import Services
+from trunkline.errors import NotFound
+from trunkline.store.traces import TraceQuery, TraceStore
 from trunkline.ui import addresses
 from trunkline.ui.failures import Link
 from trunkline.ui.rendering import Page, Site
@@ -22,6 +25,26 @@ async def start_page(visitor: NamedDependency[Visitor], site: NamedDependency[Si
 @get("/projects")
 async def projects_page(request: WebRequest, visitor: NamedDependency[Visitor], site: NamedDependency[Site]) -> Page:
     return await site.page(request, "projects.html", {}, at=visitor)
+
+
+@get("/trace/{trace_id:path}")
+async def trace_of_any_project(
+    trace_id: FromPath[str],
+    visitor: NamedDependency[Visitor],
+    services: NamedDependency[Services],
+    site: NamedDependency[Site],
+) -> Page:
+    """What Langfuse's SDK 2 prints: it knows no project. Of several that have such a trace the first is shown."""
+    wanted = trace_id.removeprefix("/")
+    for project in visitor.projects:
+        if await _has_trace(services.traces, project.id, wanted):
+            return site.redirect(addresses.trace(f"/project/{project.id}", wanted))
+    raise NotFound(f"There is no trace {wanted!r} in any project. One that was sent just now may not have arrived yet.")
+
+
+async def _has_trace(store: TraceStore, project_id: str, trace_id: str) -> bool:
+    traces, _ = await store.traces(project_id, TraceQuery(ids=(trace_id,), limit=1, count=False))
+    return bool(traces)
 
 
 @get("/")

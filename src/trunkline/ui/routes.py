@@ -18,6 +18,7 @@ from trunkline.ui.elsewhere import (
     projects_page,
     session_page,
     start_page,
+    trace_of_any_project,
     user_page,
     without_list,
 )
@@ -89,6 +90,7 @@ def routers(services: Services) -> list[ControllerRouterHandler]:
             route_handlers=[
                 start_page,
                 projects_page,
+                trace_of_any_project,
                 sign_in_page,
                 sign_in,
                 sign_out,
