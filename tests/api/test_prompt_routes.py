@@ -272,6 +272,14 @@ async def test_a_prompt_that_cannot_be_is_a_400_and_changes_nothing(
     assert world.registry.snapshot.head == before
 
 
+async def test_a_missing_reference_is_named(api: httpx.AsyncClient) -> None:
+    answer = await api.post(
+        PROMPTS, json={"name": "bad", "prompt": "@@@langfusePrompt:name=absent|label=production@@@"}
+    )
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "Prompt dependency not found: absent - label production"
+
+
 @pytest.mark.parametrize(
     "content",
     [

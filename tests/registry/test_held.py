@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import pygit2
 import pytest
 
 from registry_folder import ADA, PROJECT, Folder, file_of, git, text
@@ -93,6 +94,28 @@ def test_it_recovers_when_the_commit_is_reverted(folder: Folder, registry: Regis
     assert registry.snapshot.held() == {}
     assert registry.snapshot.label("a", "production") is not None
     assert folder.open("cold.db").snapshot == registry.snapshot
+
+
+def test_a_new_prompt_that_was_never_servable_is_named_until_what_it_refers_to_is_there(
+    folder: Folder, registry: Registry
+) -> None:
+    user = file_of("@@@langfusePrompt:name=later|label=latest@@@")
+    blob = str(pygit2.hash(user))
+    folder.commit({"prompts/new.yaml": user, **folder.label("new", "production", 1, blob)})
+    registry.refresh()
+    named = {fault.path: fault.message for fault in registry.snapshot.faults}
+    assert named.keys() == {"labels/production/new.yaml", "prompts/new.yaml"}
+    assert all("later" in message for message in named.values())
+    assert "new" not in registry.snapshot.prompts
+    folder.commit({"labels/staging/a.yaml": b"version: 1\n", "labels/staging/new.yaml": b"version: 1\n"})
+    registry.refresh()
+    assert folder.open().snapshot == registry.snapshot
+    assert folder.open("cold.db").snapshot == registry.snapshot
+    folder.commit({"prompts/later.yaml": file_of("Here now.")})
+    registry.refresh()
+    assert registry.snapshot.faults == ()
+    assert registry.snapshot.label("new", "production") is not None
+    assert folder.open("colder.db").snapshot == registry.snapshot
 
 
 def test_an_invalid_version_is_named_when_it_is_fetched(folder: Folder, registry: Registry) -> None:

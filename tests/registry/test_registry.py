@@ -129,6 +129,16 @@ def test_a_reference_to_nothing_or_in_a_circle_is_refused(
     assert registry.snapshot.faults == ()
 
 
+@pytest.mark.parametrize("labels", [(), ("canary", "production")])
+def test_a_first_version_is_told_which_reference_leads_to_nothing(
+    folder: Folder, registry: Registry, labels: tuple[str, ...]
+) -> None:
+    prompt = text("Hello @@@langfusePrompt:name=nowhere|label=production@@@")
+    with pytest.raises(InvalidRequest, match=r"^Prompt dependency not found: nowhere.*production"):
+        registry.create_version("new", prompt, actor=ADA, labels=labels)
+    assert registry.snapshot.head == ""
+
+
 def test_references_follow_what_they_refer_to(registry: Registry) -> None:
     registry.create_version("base", text("one"), actor=ADA, labels=["production"])
     registry.create_version(

@@ -209,7 +209,9 @@ class Advance:
             state = self._fall_back(history, label, fault, consulted)
         consulted |= {use.version.name for arm in state.arms for use in arm.uses}
         consulted.discard(history.name)
-        return Entry(own=own, state=state if state.arms else None, file=file, consulted=tuple(sorted(consulted)))
+        if not state.arms:  # never servable: kept all the same, because it says why
+            state = LabelState(label=label, arms=(), held=state.held)
+        return Entry(own=own, state=state, file=file, consulted=tuple(sorted(consulted)))
 
     def _fall_back(self, history: History, label: str, fault: Fault, consulted: set[str]) -> LabelState:
         """The entry as of the newest commit at which its references could be resolved."""
@@ -288,7 +290,8 @@ class Advance:
             faults=tuple(dict.fromkeys(faults)),
             marks_fault=history.marks_fault,
         )
-        shown = {label: e.state for label, e in entries.items() if e.state and not self._is_deleted(e.state)}
+        served = {label: e.state for label, e in entries.items() if e.state and e.state.arms}
+        shown = {label: state for label, state in served.items() if not self._is_deleted(state)}
         return with_state(record, shown, self._entries.info)
 
     def _updated_at(self, history: History) -> int:

@@ -25,7 +25,7 @@ from trunkline.prompts.names import (
     validate_writable_label,
     versions_path,
 )
-from trunkline.registry.assemble import heaviest
+from trunkline.registry.assemble import fault_of, heaviest
 from trunkline.registry.messages import compose
 from trunkline.registry.repository import Repository
 from trunkline.registry.snapshot import LATEST, PromptState, Record, Snapshot
@@ -186,8 +186,9 @@ class NewVersion:
         state = after.prompts.get(self.name)
         newest = state.newest if state else None
         if newest is None or newest.held or newest.arms[0].version.version != self.number:
-            faults = after.faulty.get(self.name, ())
-            raise InvalidRequest(faults[0].message if faults else "The new version would not be served.")
+            entry = after.records[self.name].entries.get(LATEST)
+            fault = fault_of(entry) if entry else None
+            raise InvalidRequest(fault.message if fault else "The new version would not be served.")
         check_labels_served(after, self.name, self.labels)
 
 

@@ -72,6 +72,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     own: Own
     state: LabelState | None = None
+    """What is served; without arms where nothing ever could be, and then `held` says why."""
     file: str | None = None
     """Blob of the label's file at the head."""
     consulted: tuple[str, ...] = ()
