@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from trunkline.errors import InvalidRequest
-from trunkline.prompts.names import prompt_path
+from trunkline.prompts.labels import dump_label
+from trunkline.prompts.names import label_path, prompt_path
 from trunkline.registry.operations import Change, Edit
 from trunkline.registry.registry import Registry
 from trunkline.types import Actor, ActorKind, Arm, LabelTarget, Struct
@@ -54,19 +55,20 @@ def samples_folder() -> Path:
 
 
 def seed(registry: Registry, samples: Path) -> None:
-    """Fills an empty registry: all samples in one commit, the edits one by one, then labels, promotions and a split."""
+    """Fills an empty registry: samples with their labels in one commit, then edits, promotions, a split."""
     files = {path.relative_to(samples).with_suffix("").as_posix(): path for path in sorted(samples.rglob("*.yaml"))}
 
     def add_samples(edit: Edit) -> str:
         for name, path in files.items():
-            edit.write(prompt_path(name), path.read_bytes())
-        return "Add the sample prompts"
+            blob = edit.write(prompt_path(name), path.read_bytes())
+            # With its label in the same commit: other samples refer to it.
+            target = LabelTarget(arms=(Arm(version=1, blob=blob),))
+            edit.write(label_path("production", name), dump_label(target))
+        return "Add the sample prompts and set production on them"
 
     registry.commit(add_samples, actor=AUTHOR)
     for sample in EDITS:
         registry.commit(_applying(sample), actor=AUTHOR)
-    for name in files:
-        registry.promote(name, "production", version=1, actor=AUTHOR)
     registry.promote("support/triage", "staging", version=3, actor=AUTHOR)
     registry.promote("support/triage", "production", version=2, expected=1, actor=AUTHOR)
     split = LabelTarget(arms=(Arm(version=1, weight=90), Arm(version=2, weight=10)))
