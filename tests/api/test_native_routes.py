@@ -148,7 +148,14 @@ async def test_a_bad_promotion_changes_nothing(
 
 
 async def test_a_split_is_promoted_and_shown(filled: httpx.AsyncClient) -> None:
-    await promote(filled, split=[{"version": 2, "weight": 90}, {"version": 3, "weight": 10}])
+    split = [{"version": 2, "weight": 90}, {"version": 3, "weight": 10}]
+    moved = await promote(filled, split=split)
+    assert (moved["from"], moved["to"], moved["split"]) == (2, 2, split)
+    history = await ask(filled, "GET", "/api/v1/prompts/history", params={"name": "support/triage", "limit": 1})
+    assert (history["history"][0]["what"], history["history"][0]["version"]) == (
+        "production serves 2 (90) and 3 (10)",
+        2,
+    )
     row = (await ask(filled, "GET", "/api/v1/prompts"))["prompts"][0]
     assert row["labels"]["production"]["split"] == [{"version": 2, "weight": 90}, {"version": 3, "weight": 10}]
     for version in (2, 3):
@@ -162,6 +169,20 @@ async def test_a_rollback_goes_back_and_never_forth(filled: httpx.AsyncClient) -
     moved = await roll_back(filled, label="production", leaving=2)
     assert (moved["from"], moved["to"]) == (2, 1)
     assert await served(filled) == 1
+
+
+async def test_a_rollback_to_a_split_tells_it(filled: httpx.AsyncClient) -> None:
+    split = [{"version": 1, "weight": 1}, {"version": 2, "weight": 1}, {"version": 3, "weight": 5}]
+    await promote(filled, split=split)
+    await promote(filled, version=1)
+    moved = await roll_back(filled, label="production")
+    assert (moved["from"], moved["to"], moved["split"]) == (1, 3, split)
+    history = await ask(filled, "GET", "/api/v1/prompts/history", params={"name": "support/triage", "limit": 2})
+    assert [item["what"] for item in history["history"]] == [
+        "production serves 1 (1), 2 (1) and 3 (5)",
+        "production serves 1",
+    ]
+    assert "split" not in await roll_back(filled, label="production")
 
 
 async def test_a_rollback_of_what_has_moved_is_a_conflict(filled: httpx.AsyncClient) -> None:

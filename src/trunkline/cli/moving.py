@@ -51,4 +51,6 @@ def _print_moved(name: str, moved: JSON, as_json: bool) -> None:
         return
     before = f"version {moved['from']}" if moved["from"] is not None else "nothing"
     after = f"version {moved['to']}" if moved["to"] is not None else "nothing"
+    if split := moved.get("split"):
+        after = "versions " + ", ".join(f"{arm['version']} ({arm['weight']})" for arm in split)
     say(f"{name}: {moved['label']} serves {after} (was {before})  {moved['commit'][:12]}")

@@ -11,9 +11,10 @@ import msgspec
 from trunkline.prompts.references import Lookup, resolve
 from trunkline.registry.entries import Entries, Info
 from trunkline.registry.snapshot import LATEST, Entry, LabelState, PromptState, Record, ServedArm, Snapshot, Use
-from trunkline.types import Fault
+from trunkline.types import Arm, Fault
 
 V = TypeVar("V")
+AnyArm = TypeVar("AnyArm", Arm, ServedArm)
 
 
 def numbers(highest: int, gaps: Iterable[tuple[int, int]], deleted: Iterable[int]) -> Iterator[int]:
@@ -34,7 +35,7 @@ def _shown_numbers(highest: int, gaps: tuple[tuple[int, int], ...], deleted: tup
     return tuple(numbers(highest, gaps, deleted))  # cached: most of 10,000 prompts share a handful of tuples
 
 
-def heaviest(arms: tuple[ServedArm, ...]) -> ServedArm:
+def heaviest(arms: tuple[AnyArm, ...]) -> AnyArm:
     """What a reference to a split label means: the arm with most of the traffic, the first of equals."""
     return max(arms, key=lambda arm: arm.weight)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from trunkline.errors import InvalidFile
 from trunkline.prompts.names import label_path
+from trunkline.registry.assemble import heaviest
 from trunkline.registry.index import Index
 from trunkline.registry.sources import Files
 from trunkline.rows import CommitRow, TouchRow
-from trunkline.types import Micros, Struct
+from trunkline.types import Arm, Micros, Struct
 
 
 class HistoryItem(Struct, frozen=True, kw_only=True):
@@ -21,6 +22,8 @@ class HistoryItem(Struct, frozen=True, kw_only=True):
     """``version``, ``deletion`` (of the prompt's file), ``label``, ``label-removal`` or ``versions`` (marks)."""
     label: str | None = None
     version: int | None = None
+    arms: tuple[Arm, ...] = ()
+    """What the label serves since; `version` is the heaviest."""
     blob: str | None = None
 
 
@@ -32,10 +35,10 @@ def history_of(index: Index, files: Files, name: str, label: str | None, limit: 
 
 
 def _item(files: Files, row: TouchRow, commit: CommitRow, version: int | None) -> HistoryItem:
-    kind = row.kind
+    kind, arms = row.kind, _arms(files, row)
     if row.kind == "label":
         kind = "label" if row.blob else "label-removal"
-        version = _label_version(files, row)
+        version = heaviest(arms).version if arms else None
     elif row.kind == "prompt":
         kind = "version" if row.blob else "deletion"
         version = version if row.blob else None
@@ -47,13 +50,16 @@ def _item(files: Files, row: TouchRow, commit: CommitRow, version: int | None) -
         kind=kind,
         label=row.label or None,
         version=version,
+        arms=arms,
         blob=row.blob,
     )
 
 
-def _label_version(files: Files, row: TouchRow) -> int | None:
+def _arms(files: Files, row: TouchRow) -> tuple[Arm, ...]:
+    """Of a label's file; none where it was removed or is broken."""
+    if row.kind != "label" or not row.blob:
+        return ()
     try:
-        arms = files.label(row.blob, label_path(row.label, row.prompt)).arms if row.blob else ()
+        return files.label(row.blob, label_path(row.label, row.prompt)).arms
     except InvalidFile:
-        return None
-    return max(arms, key=lambda arm: arm.weight).version if arms else None
+        return ()

@@ -14,9 +14,10 @@ Trailers are the last paragraph and are written by the service, so that what a c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trunkline.errors import InvalidRequest
+from trunkline.types import Arm
 
 PREFIX = "Trunkline-"
 MAX_MESSAGE = 10_000
@@ -35,6 +36,14 @@ def compose(text: str, trailers: Mapping[str, object]) -> str:
         raise InvalidRequest(f"The commit message has {len(text)} characters; at most {MAX_MESSAGE} are allowed.")
     lines = "".join(f"{PREFIX}{name}: {value}\n" for name, value in trailers.items() if value is not None)
     return f"{text}\n\n{lines}" if lines else text
+
+
+def told_arms(arms: Sequence[Arm]) -> str:
+    """What a label serves, in words: ``3``; of a split with the weights: ``1 (90) and 2 (10)``."""
+    if len(arms) == 1:
+        return str(arms[0].version)
+    *others, last = (f"{arm.version} ({arm.weight})" for arm in arms)
+    return f"{', '.join(others)} and {last}"
 
 
 def said(message: str) -> str:

@@ -49,12 +49,16 @@ Change = Callable[[Edit], str | None]
 
 
 class Moved(Struct, frozen=True, kw_only=True):
-    """A label went from one version to another. None: it was not there, or is not there any more."""
+    """A label went from one version to another. None: it was not there, or is not there any more.
+
+    Of a split `from_version` and `to_version` are the heaviest; `split` has all of the one that is served now.
+    """
 
     name: str
     label: str
     from_version: int | None
     to_version: int | None
+    split: tuple[Arm, ...] = ()
     commit: str
     changed: bool = True
 
@@ -270,15 +274,11 @@ class Promote:
         self.name = name
         self.label = validate_writable_label(label)
         self.came_from: int | None = None
-        self._arms = tuple(arms)
+        self.arms = tuple(arms)
         self._find = find
         self._expected = expected
         self._message = message
         self._ran = False
-
-    @property
-    def target(self) -> int:
-        return max(self._arms, key=lambda arm: arm.weight).version
 
     def __call__(self, edit: Edit) -> str:
         state_of(edit, self.name)
@@ -287,8 +287,8 @@ class Promote:
         if self._ran and now_on != self.came_from:
             raise Conflict(f"'{self.label}' of '{self.name}' was moved by somebody else meanwhile. Look, then repeat.")
         self._ran, self.came_from = True, now_on
-        write_label(edit, self.label, self.name, [self._with_blob(arm) for arm in self._arms])
-        trailers = {"Action": "promote", "From": now_on, "To": self.target, "Label": self.label}
+        write_label(edit, self.label, self.name, [self._with_blob(arm) for arm in self.arms])
+        trailers = {"Action": "promote", "From": now_on, "To": heaviest(self.arms).version, "Label": self.label}
         return compose(self._message or self._told(now_on), trailers)
 
     def _with_blob(self, arm: Arm) -> Arm:
@@ -299,9 +299,9 @@ class Promote:
 
     def _told(self, now_on: int | None) -> str:
         was = f" (was {now_on})" if now_on is not None else ""
-        if len(self._arms) == 1:
-            return f"{self.name}: promote version {self.target} to {self.label}{was}"
-        shares = ", ".join(f"{arm.version}: {arm.weight}" for arm in self._arms)
+        if len(self.arms) == 1:
+            return f"{self.name}: promote version {self.arms[0].version} to {self.label}{was}"
+        shares = ", ".join(f"{arm.version}: {arm.weight}" for arm in self.arms)
         return f"{self.name}: split {self.label} ({shares}){was}"
 
     def verify(self, after: Snapshot) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from trunkline.errors import Conflict, InvalidRequest, NotFound, TrunklineError
 from trunkline.registry.advance import Advance, Advanced
+from trunkline.registry.assemble import heaviest
 from trunkline.registry.by_number import served_by_number
 from trunkline.registry.changes import HistoryItem, history_of
 from trunkline.registry.cold import build_cold, collector_paused
@@ -282,13 +283,13 @@ class Registry:
         arms = split.arms if split is not None else [Arm(version=version or 0)]
         operation = Promote(name, label, arms, self.version, expected, message)
         done = self.commit(operation, actor=actor)
-        return _moved(operation.name, operation.label, operation.came_from, operation.target, done)
+        return _moved(operation.name, operation.label, operation.came_from, operation.arms, done)
 
     def remove_label(self, name: str, label: str, *, actor: Actor, expected: int | None = None) -> Moved:
         """Takes a label away. Raises NotFound, and Conflict where it is on another version or others refer to it."""
         operation = RemoveLabel(name, label, expected)
         done = self.commit(operation, actor=actor)
-        return _moved(name, operation.label, operation.came_from, None, done)
+        return _moved(name, operation.label, operation.came_from, (), done)
 
     def rollback_text(self, name: str, *, to: int, actor: Actor) -> Version:
         """A new version with an old version's blob."""
@@ -300,7 +301,7 @@ class Registry:
         """Takes the label's last promotion back. Conflict where nothing is left to go to, or it is not on `leaving`."""
         operation = RollBack(name, label, leaving, changes=self._label_changes, find=self.version, content=self.content)
         done = self.commit(operation, actor=actor)
-        return _moved(name, operation.label, operation.came_from, operation.target, done)
+        return _moved(name, operation.label, operation.came_from, operation.arms, done)
 
     def delete(self, name: str, *, actor: Actor, label: str | None = None, version: int | None = None) -> Deleted:
         """Deletes all versions, those that a label is on, or one. Conflict while another prompt refers to them."""
@@ -381,8 +382,16 @@ def _refuse_faults(base: Snapshot, after: Snapshot, change: Change) -> None:
         raise InvalidRequest(f"This would break {new[0].path}: {new[0].message}")
 
 
-def _moved(name: str, label: str, came_from: int | None, to: int | None, done: Commit) -> Moved:
-    return Moved(name=name, label=label, from_version=came_from, to_version=to, commit=done.sha, changed=done.changed)
+def _moved(name: str, label: str, came_from: int | None, arms: tuple[Arm, ...], done: Commit) -> Moved:
+    return Moved(
+        name=name,
+        label=label,
+        from_version=came_from,
+        to_version=heaviest(arms).version if arms else None,
+        split=arms if len(arms) > 1 else (),
+        commit=done.sha,
+        changed=done.changed,
+    )
 
 
 def _now() -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from trunkline.errors import Conflict, InvalidFile, TrunklineError
 from trunkline.prompts.names import label_path, validate_writable_label
+from trunkline.registry.assemble import heaviest
 from trunkline.registry.index import Index
 from trunkline.registry.log import commit_message
 from trunkline.registry.messages import compose, reverted, trailers
@@ -112,7 +113,7 @@ class RollBack:
         self.name = name
         self.label = validate_writable_label(label)
         self.came_from: int | None = None
-        self.target: int | None = None
+        self.arms: tuple[Arm, ...] = ()
         self._leaving = leaving
         self._changes = changes
         self._find = find
@@ -128,11 +129,11 @@ class RollBack:
         self._ran, self.came_from = True, now_on
         earlier = self._earlier()
         assert earlier.blob is not None
-        self.target = max(earlier.arms, key=lambda arm: arm.weight).version
+        self.arms, target = earlier.arms, heaviest(earlier.arms).version
         edit.place(label_path(self.label, self.name), earlier.blob)
         was = f" (was {now_on})" if now_on is not None else " (was removed)"
-        told = f"{self.name}: roll {self.label} back to version {self.target}{was}"
-        return compose(told, {"Action": self.action, "From": now_on, "To": self.target, "Label": self.label})
+        told = f"{self.name}: roll {self.label} back to version {target}{was}"
+        return compose(told, {"Action": self.action, "From": now_on, "To": target, "Label": self.label})
 
     def _earlier(self) -> LabelFile:
         *below, top = stack_of(self._changes(self.name, self.label)) or [LabelFile(None, ())]

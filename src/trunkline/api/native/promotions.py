@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.prompt_params import PromptParams
 from trunkline.api.native.bodies import HTTPRequest, read
-from trunkline.api.native.shapes import MAX_ARMS, MovedShape, PromotionBody, RollbackBody
+from trunkline.api.native.shapes import MAX_ARMS, ArmBody, MovedShape, PromotionBody, RollbackBody
 from trunkline.api.native.versions import version_shape
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest
@@ -78,7 +78,11 @@ def _remove(registry: Registry, name: str, label: str, caller: Caller, expected:
 
 def _shape(moved: Moved) -> MovedShape:
     return MovedShape(
-        label=moved.label, from_version=moved.from_version, to_version=moved.to_version, commit=moved.commit
+        label=moved.label,
+        from_version=moved.from_version,
+        to_version=moved.to_version,
+        split=tuple(ArmBody(version=arm.version, weight=arm.weight) for arm in moved.split),
+        commit=moved.commit,
     )
 
 

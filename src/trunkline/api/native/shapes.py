@@ -48,12 +48,22 @@ class KeyBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: str = "full"
 
 
-class MovedShape(msgspec.Struct, frozen=True, kw_only=True, rename={"from_version": "from", "to_version": "to"}):
-    """What a change of a label did; `to` is null where the label was removed, `from` where there was none."""
+class MovedShape(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    rename={"from_version": "from", "to_version": "to"},
+):
+    """What a change of a label did; `to` is null where the label was removed, `from` where there was none.
+
+    Of a split both are the heaviest version; `split` is there where the label serves one now.
+    """
 
     label: str
     from_version: int | None
     to_version: int | None
+    split: tuple[ArmBody, ...] = ()
     commit: str
 
 

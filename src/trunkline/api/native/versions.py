@@ -20,6 +20,7 @@ from trunkline.prompts.diff import line_diff
 from trunkline.prompts.files import dump_prompt
 from trunkline.prompts.names import validate_prompt_name
 from trunkline.registry.changes import HistoryItem
+from trunkline.registry.messages import told_arms
 from trunkline.registry.registry import Registry
 from trunkline.registry.snapshot import LabelState, PromptState, Snapshot
 from trunkline.serving.entries import labels_of
@@ -124,7 +125,7 @@ def _what(item: HistoryItem) -> str:
         case "version":
             return f"version {item.version}" if item.version is not None else "the file"
         case "label":
-            return f"{item.label} serves {item.version}"
+            return f"{item.label} serves {told_arms(item.arms)}" if item.arms else f"{item.label}: a broken file"
         case "label-removal":
             return f"{item.label} removed"
         case "deletion":
