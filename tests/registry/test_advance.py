@@ -7,8 +7,8 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from registry_folder import PROJECT, Folder, file_of
 
+from registry_folder import PROJECT, Folder, file_of
 from trunkline.registry.persist import decode_record, encode_record
 from trunkline.registry.registry import Registry
 from trunkline.registry.repository import Repository

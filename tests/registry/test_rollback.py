@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from registry_folder import ADA, Folder, git, text
 
+from registry_folder import ADA, Folder, git, text
 from trunkline.errors import Conflict
 from trunkline.registry.registry import Registry
+from trunkline.types import Arm, LabelTarget
 
 
 @pytest.fixture
@@ -78,6 +79,14 @@ def test_leaving_another_version_is_a_conflict(registry: Registry) -> None:
     with pytest.raises(Conflict, match="on version 3 by now, not on version 2"):
         registry.rollback_label("a", "production", leaving=2, actor=ADA)
     assert registry.rollback_label("a", "production", leaving=3, actor=ADA).to_version == 2
+
+
+def test_a_split_is_left_by_its_heaviest_version(registry: Registry) -> None:
+    arms = (Arm(version=1, weight=10), Arm(version=2, weight=90))
+    split = registry.promote("a", "production", split=LabelTarget(arms=arms), actor=ADA)
+    with pytest.raises(Conflict, match=r"split between versions 1 \(10\) and 2 \(90\) by now, not on version 1"):
+        registry.rollback_label("a", "production", leaving=1, actor=ADA)
+    assert registry.rollback_label("a", "production", leaving=split.to_version, actor=ADA).to_version == 3
 
 
 def test_deleted_versions_are_passed_over(registry: Registry) -> None:

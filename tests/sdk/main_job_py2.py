@@ -18,9 +18,7 @@ found = {"auth": langfuse.auth_check()}
 
 # 1. Fetch by label and compile.
 prompt = langfuse.get_prompt("support/triage", type="chat")
-messages = prompt.compile(
-    product="Trunkline", ticket="My invoice is wrong"
-)
+messages = prompt.compile(product="Trunkline", ticket="My invoice is wrong")
 found["fetched"] = {"version": prompt.version, "labels": prompt.labels, "messages": messages}
 
 # 2. A new version: the prompt as it is, with one more sentence.
