@@ -37,7 +37,7 @@ from trunkline.store.sqlite_rows import (
 from trunkline.store.sqlite_scores import ScoreTable
 from trunkline.store.sqlite_tables import Names, RollupTable, RowWriter, TextTable
 from trunkline.store.sqlite_traces import TraceTable
-from trunkline.store.texts import Texts, document
+from trunkline.store.texts import Texts
 from trunkline.store.traces import Pricer
 from trunkline.types import Change, JSONBytes, Micros, ObservationChange, ScoreChange, TraceChange
 
@@ -75,16 +75,10 @@ class Plan:
             self.scores.append(change)
 
     def pack(self, texts: TextTable) -> None:
-        documents: dict[str, bytes] = {}
         for id, change in self.single.items():
-            joined = document(
+            self.packed[id] = texts.pack(
                 _spoken(change.input), _spoken(change.output), _said(change.metadata), change.model_parameters
             )
-            if joined is None:
-                self.packed[id] = None
-            else:
-                documents[id] = joined
-        self.packed.update(zip(documents, texts.pack_many(list(documents.values())), strict=True))
 
 
 def _spoken(text: JSONBytes | None) -> JSONBytes | None:

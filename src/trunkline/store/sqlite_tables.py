@@ -137,8 +137,7 @@ class TextTable:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         dictionary = connection.execute("SELECT content FROM dictionaries WHERE dictionary = ?", (SHIPPED,)).get
-        writer = TextWriter(bytes(dictionary))
-        self.pack, self.pack_many = writer.pack, writer.pack_many
+        self.pack = TextWriter(bytes(dictionary)).pack
         self._unpack = dictionary_reader(connection).unpack
         self._rows = RowWriter(connection, "INSERT INTO texts", ("text", "project", "content"))
         self._pending: list[Row] = []
