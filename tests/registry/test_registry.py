@@ -183,7 +183,22 @@ def test_a_split_serves_both_and_both_list_the_label(registry: Registry) -> None
     state = registry.snapshot.label("a", "production")
     assert state is not None
     assert [(arm.version.version, arm.weight) for arm in state.arms] == [(1, 90), (2, 10)]
-    assert moved.to_version == 1
+    assert (moved.to_version, [(arm.version, arm.weight) for arm in moved.split]) == (1, [(1, 90), (2, 10)])
+
+
+@pytest.mark.parametrize("expected", [0, 1, 2])
+def test_a_split_is_on_no_one_version(registry: Registry, expected: int) -> None:
+    for number in (1, 2):
+        registry.create_version("a", text(str(number)), actor=ADA)
+    split = LabelTarget(arms=(Arm(version=1, weight=90), Arm(version=2, weight=10)))
+    head = registry.promote("a", "production", split=split, expected=0, actor=ADA).commit
+    told = rf"split between versions 1 \(90\) and 2 \(10\) by now, not on version {expected}"
+    with pytest.raises(Conflict, match=told):
+        registry.promote("a", "production", version=2, expected=expected, actor=ADA)
+    with pytest.raises(Conflict, match=told):
+        registry.remove_label("a", "production", expected=expected, actor=ADA)
+    assert registry.snapshot.head == head
+    assert registry.promote("a", "production", version=2, actor=ADA).split == ()
 
 
 def test_set_labels_adds_and_moves_in_one_commit(folder: Folder, registry: Registry) -> None:

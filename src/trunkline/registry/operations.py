@@ -26,7 +26,7 @@ from trunkline.prompts.names import (
     versions_path,
 )
 from trunkline.registry.assemble import fault_of, heaviest
-from trunkline.registry.messages import compose
+from trunkline.registry.messages import compose, told_arms
 from trunkline.registry.repository import Repository
 from trunkline.registry.snapshot import LATEST, PromptState, Record, Snapshot
 from trunkline.registry.trees import Draft
@@ -61,6 +61,21 @@ class Moved(Struct, frozen=True, kw_only=True):
     split: tuple[Arm, ...] = ()
     commit: str
     changed: bool = True
+
+
+def moved(
+    name: str, label: str, from_version: int | None, arms: tuple[Arm, ...], commit: str, *, changed: bool
+) -> Moved:
+    """What a commit did to a label that serves `arms` since, nothing where it was removed."""
+    return Moved(
+        name=name,
+        label=label,
+        from_version=from_version,
+        to_version=heaviest(arms).version if arms else None,
+        split=arms if len(arms) > 1 else (),
+        commit=commit,
+        changed=changed,
+    )
 
 
 @runtime_checkable
@@ -112,21 +127,46 @@ def add_marks(edit: Edit, name: str, marks: Sequence[Mark]) -> None:
     edit.write(path, dump_marks(known))
 
 
+def label_arms(edit: Edit, name: str, label: str) -> tuple[Arm, ...]:
+    """What a label serves, before references; nothing where there is no label."""
+    entry = record_of(edit, name).entries.get(label)
+    return tuple(
+        Arm(version=arm.version.version, blob=arm.version.blob, weight=arm.weight)
+        for arm in (entry.own.arms if entry else ())
+    )
+
+
 def label_version(edit: Edit, name: str, label: str) -> int | None:
     """The version that a label is on (the heaviest arm of a split), None where there is no label."""
-    entry = record_of(edit, name).entries.get(label)
-    return heaviest(entry.own.arms).version.version if entry and entry.own.arms else None
+    arms = label_arms(edit, name, label)
+    return heaviest(arms).version if arms else None
 
 
-def check_leaving(edit: Edit, name: str, label: str, expected: int | None) -> None:
-    """Raises Conflict when the label is on another version than the caller believes; 0 stands for no label."""
-    if expected is None:
-        return
-    entry = record_of(edit, name).entries.get(label)
-    versions = [arm.version.version for arm in entry.own.arms] if entry else []
-    if expected not in (versions or [0]):
-        found = f"is on version {' and '.join(map(str, versions))}" if versions else "is not set"
-        raise Conflict(f"'{label}' of '{name}' {found} by now, not on version {expected}. Look again, then repeat.")
+def check_expected(edit: Edit, name: str, label: str, expected: int | None) -> None:
+    """Raises Conflict when the label is on another version than the caller believes; 0 stands for no label.
+
+    A split is on no one version: whoever names one has not seen it, and would end an experiment unawares.
+    """
+    arms = label_arms(edit, name, label)
+    if expected is not None and (len(arms) > 1 or expected != (label_version(edit, name, label) or 0)):
+        raise _elsewhere(name, label, arms, expected)
+
+
+def check_leaving(edit: Edit, name: str, label: str, leaving: int | None) -> None:
+    """Raises Conflict when the label is on another version than the caller believes; 0 stands for no label.
+
+    Of a split the heaviest version is meant, which is what the promotion to it answered as its `to`: a rollback should
+    not be held up by a detail of what it undoes.
+    """
+    if leaving is not None and leaving != (label_version(edit, name, label) or 0):
+        raise _elsewhere(name, label, label_arms(edit, name, label), leaving)
+
+
+def _elsewhere(name: str, label: str, arms: Sequence[Arm], believed: int) -> Conflict:
+    found = "is not set"
+    if arms:
+        found = f"is {'on version' if len(arms) == 1 else 'split between versions'} {told_arms(arms)}"
+    return Conflict(f"'{label}' of '{name}' {found} by now, not on version {believed}. Look again, then repeat.")
 
 
 def check_labels_served(after: Snapshot, name: str, labels: Sequence[str]) -> None:
@@ -282,7 +322,7 @@ class Promote:
 
     def __call__(self, edit: Edit) -> str:
         state_of(edit, self.name)
-        check_leaving(edit, self.name, self.label, self._expected)
+        check_expected(edit, self.name, self.label, self._expected)
         now_on = label_version(edit, self.name, self.label)
         if self._ran and now_on != self.came_from:
             raise Conflict(f"'{self.label}' of '{self.name}' was moved by somebody else meanwhile. Look, then repeat.")
@@ -318,7 +358,7 @@ class RemoveLabel:
         self._expected = expected
 
     def __call__(self, edit: Edit) -> str:
-        check_leaving(edit, self.name, self.label, self._expected)
+        check_expected(edit, self.name, self.label, self._expected)
         self.came_from = label_version(edit, self.name, self.label)
         path = label_path(self.label, self.name)
         if edit.blob(path) is None:

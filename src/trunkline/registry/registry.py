@@ -16,7 +16,6 @@ import msgspec
 
 from trunkline.errors import Conflict, InvalidRequest, NotFound, TrunklineError
 from trunkline.registry.advance import Advance, Advanced
-from trunkline.registry.assemble import heaviest
 from trunkline.registry.by_number import served_by_number
 from trunkline.registry.changes import HistoryItem, history_of
 from trunkline.registry.cold import build_cold, collector_paused
@@ -34,6 +33,7 @@ from trunkline.registry.operations import (
     Promote,
     RemoveLabel,
     SetLabels,
+    moved,
 )
 from trunkline.registry.policy import AllowAll, Policy
 from trunkline.registry.repository import HeadMoved, Repository
@@ -277,19 +277,24 @@ class Registry:
         expected: int | None = None,
         message: str | None = None,
     ) -> Moved:
-        """Moves a label to a version, or to a split. Conflict unless the label is on `expected` (0: not set)."""
+        """Moves a label to a version, or to a split. Conflict unless the label is on `expected` (0: not set).
+
+        A split is never on one version: with `expected` a label that serves one is a Conflict.
+        """
         if (version is None) == (split is None):
             raise InvalidRequest("Give either a version or a split.")
         arms = split.arms if split is not None else [Arm(version=version or 0)]
         operation = Promote(name, label, arms, self.version, expected, message)
         done = self.commit(operation, actor=actor)
-        return _moved(operation.name, operation.label, operation.came_from, operation.arms, done)
+        return moved(
+            operation.name, operation.label, operation.came_from, operation.arms, done.sha, changed=done.changed
+        )
 
     def remove_label(self, name: str, label: str, *, actor: Actor, expected: int | None = None) -> Moved:
-        """Takes a label away. Raises NotFound, and Conflict where it is on another version or others refer to it."""
+        """Takes a label away. Raises NotFound, and Conflict where it is not on `expected` or others refer to it."""
         operation = RemoveLabel(name, label, expected)
         done = self.commit(operation, actor=actor)
-        return _moved(name, operation.label, operation.came_from, (), done)
+        return moved(name, operation.label, operation.came_from, (), done.sha, changed=done.changed)
 
     def rollback_text(self, name: str, *, to: int, actor: Actor) -> Version:
         """A new version with an old version's blob."""
@@ -298,10 +303,13 @@ class Registry:
         return self.version(name, operation.number)
 
     def rollback_label(self, name: str, label: str, *, actor: Actor, leaving: int | None = None) -> Moved:
-        """Takes the label's last promotion back. Conflict where nothing is left to go to, or it is not on `leaving`."""
+        """Takes the label's last promotion back. Conflict where nothing is left to go to, or it is not on `leaving`.
+
+        Of a split `leaving` is the heaviest version.
+        """
         operation = RollBack(name, label, leaving, changes=self._label_changes, find=self.version, content=self.content)
         done = self.commit(operation, actor=actor)
-        return _moved(name, operation.label, operation.came_from, operation.arms, done)
+        return moved(name, operation.label, operation.came_from, operation.arms, done.sha, changed=done.changed)
 
     def delete(self, name: str, *, actor: Actor, label: str | None = None, version: int | None = None) -> Deleted:
         """Deletes all versions, those that a label is on, or one. Conflict while another prompt refers to them."""
@@ -380,18 +388,6 @@ def _refuse_faults(base: Snapshot, after: Snapshot, change: Change) -> None:
     new = [fault for fault in after.faults if fault not in known]
     if new:
         raise InvalidRequest(f"This would break {new[0].path}: {new[0].message}")
-
-
-def _moved(name: str, label: str, came_from: int | None, arms: tuple[Arm, ...], done: Commit) -> Moved:
-    return Moved(
-        name=name,
-        label=label,
-        from_version=came_from,
-        to_version=heaviest(arms).version if arms else None,
-        split=arms if len(arms) > 1 else (),
-        commit=done.sha,
-        changed=done.changed,
-    )
 
 
 def _now() -> int:
