@@ -130,6 +130,9 @@ async def test_a_new_label_comes_from_nothing(filled: httpx.AsyncClient) -> None
         ({"version": 3, "split": [{"version": 1, "weight": 1}, {"version": 2, "weight": 1}]}, 400),
         ({"split": [{"version": 1, "weight": 1}]}, 400),
         ({"split": [{"version": 1, "weight": -1}, {"version": 2, "weight": 1}]}, 400),
+        ({"split": [{"version": 1, "weight": 0}, {"version": 2, "weight": 1}]}, 400),
+        ({"split": [{"version": 1, "weight": 1_000_001}, {"version": 2, "weight": 1}]}, 400),
+        ({"split": [{"version": number, "weight": 1} for number in range(1, 102)]}, 400),
         ({"split": [{"version": 1, "weight": 1}, {"version": 1, "weight": 1}]}, 400),
         ({"split": [{"version": 1, "weight": 1}, {"version": 9, "weight": 1}]}, 404),
         ({"version": 3, "unknown": 1}, 400),
@@ -161,6 +164,18 @@ async def test_a_split_is_promoted_and_shown(filled: httpx.AsyncClient) -> None:
     for version in (2, 3):
         answer = await filled.get(f"{PROMPTS}/support/triage", params={"version": version})
         assert "production" in answer.json()["labels"]
+
+
+async def test_a_split_may_be_as_wide_and_as_heavy_as_a_label_file_allows(filled: httpx.AsyncClient) -> None:
+    for number in range(4, 13):
+        await create(filled, prompt=f"v{number} {{{{x}}}}")
+    split = [{"version": number, "weight": 1_000_000} for number in range(1, 13)]
+    assert (await promote(filled, split=split))["split"] == split
+
+
+async def test_a_weight_out_of_range_is_named_by_its_place(filled: httpx.AsyncClient) -> None:
+    told = await promote(filled, 400, split=[{"version": 1, "weight": 1}, {"version": 2, "weight": 0}])
+    assert told["issues"][0]["path"] == ["split", 1, "weight"]
 
 
 async def test_a_rollback_goes_back_and_never_forth(filled: httpx.AsyncClient) -> None:

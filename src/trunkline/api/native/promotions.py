@@ -12,10 +12,11 @@ from litestar.params import FromPath
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.prompt_params import PromptParams
 from trunkline.api.native.bodies import HTTPRequest, read
-from trunkline.api.native.shapes import MAX_ARMS, ArmBody, MovedShape, PromotionBody, RollbackBody
+from trunkline.api.native.shapes import ArmBody, MovedShape, PromotionBody, RollbackBody
 from trunkline.api.native.versions import version_shape
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest
+from trunkline.prompts.labels import MAX_ARMS
 from trunkline.prompts.names import validate_prompt_name, validate_writable_label
 from trunkline.registry.operations import Moved
 from trunkline.registry.registry import Registry

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
 from trunkline.errors import InvalidRequest
+from trunkline.prompts.labels import MAX_WEIGHT
 from trunkline.types import Quantiles, Struct, VersionMetrics
-
-MAX_ARMS = 10
 
 
 class ArmBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: int
-    weight: int
+    weight: Annotated[int, msgspec.Meta(ge=1, le=MAX_WEIGHT)]
 
 
 class PromotionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
