@@ -21,6 +21,7 @@ from trunkline.api.fastpath import App, Message, Receive, Scope, Send
 from trunkline.api.langfuse.shapes_prompts import PromptEncoder
 from trunkline.api.logs import configure_logging
 from trunkline.api.metrics import ENVIRONMENT, Metrics
+from trunkline.api.registry_metrics import RegistryMetrics
 from trunkline.api.services import Services
 from trunkline.installation import DataFolder, open_or_seed
 from trunkline.registry.receive import ReceiveServer
@@ -147,6 +148,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
     shared = _shared_cache(settings, key)
     if shared is not None:
         metrics.watch_shared_cache(shared)
+    metrics.register(RegistryMetrics(registries))
     fetches = FetchCounts(lambda counts: _write_fetches(tables, counts))
     prompts = PromptServer(registries, PromptEncoder(), shared, fetches, secret=key)
     services = Services(
