@@ -107,7 +107,8 @@ def open_or_seed(folder: DataFolder, project_id: str, *, samples: bool = False) 
         shutil.rmtree(staged, ignore_errors=True)
         init_repository(staged)
         if samples:
-            seed(open_registry(staged, project_id, MemoryTables()), samples_folder())
+            with contextlib.closing(open_registry(staged, project_id, MemoryTables())) as registry:
+                seed(registry, samples_folder())
         staged.rename(path)
     return path
 

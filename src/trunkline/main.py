@@ -75,19 +75,24 @@ class Process:
             await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application's own lifespan inside of this process's: its tasks start first and end last."""
+        """The application's own lifespan inside of this process's: its tasks start first and end last.
+
+        They must have ended before the server hears that the shutdown is complete: it stops the loop then.
+        """
         async with AsyncExitStack() as stack:
-            started = False
 
             async def receive_and_start() -> Message:
-                nonlocal started
                 message = await receive()
-                if message["type"] == "lifespan.startup" and not started:
-                    started = True
+                if message["type"] == "lifespan.startup":
                     await stack.enter_async_context(self.running())
                 return message
 
-            await self._app(scope, receive_and_start, send)
+            async def stop_and_send(message: Message) -> None:
+                if message["type"].startswith("lifespan.shutdown."):
+                    await stack.aclose()
+                await send(message)
+
+            await self._app(scope, receive_and_start, stop_and_send)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -134,6 +139,8 @@ class Parts:
                 self.registries[project.id] = open_registry(path, project.id, self.tables)
 
     def close(self) -> None:
+        for registry in self.registries.values():
+            registry.close()
         self.tables.close()
         self.services.control.close()
 

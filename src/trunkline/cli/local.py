@@ -66,6 +66,7 @@ def _on_data(data: Path, project: str | None) -> Iterator[Services]:
         stack.callback(tables.close)
         project_id = _chosen([found.id for found in control.projects()], project)
         registry = open_registry(folder.repository(project_id), project_id, tables)
+        stack.callback(registry.close)
         actor = Actor(kind=ActorKind.OPERATOR, name=_user(), email=f"{_user()}@operators.trunkline.invalid")
         yield _services(registry, control, AsOperator(control, project_id, actor), folder.traces, key)
 
@@ -79,6 +80,7 @@ def _on_repository(repository: Path, scratch: Path) -> Iterator[Services]:
         stack.callback(control.close)
         tree = WorkingTree(repository)
         registry = open_registry(tree.git_directory, project_id, MemoryTables())
+        stack.callback(registry.close)
         access = AsOperator(control, project_id, tree.identity())
         with tree.following(registry):
             yield _services(registry, control, access, scratch / "traces.db", b"")
