@@ -116,7 +116,7 @@ def assert_trace_reads_back(client: httpx.Client, sdk: str, found: Any, created:
     generation = by_id[found["trace"]["generation"]]
     assert generation["type"] == "GENERATION"
     assert generation["model"] == "gpt-4o-mini"
-    # SDK 2 sends the values of model parameters as strings.
+    # SDK 2 sends the fractions among model parameters as strings.
     assert generation["modelParameters"] == {"temperature": "0.2" if sdk == "py2" else 0.2}
     assert by_id[generation["parentObservationId"]]["name"] == ("prepare" if sdk == "py2" else "triage")
     assert generation["usageDetails"]["input"] > 0
@@ -142,7 +142,7 @@ def assert_introduction_reads_back(client: httpx.Client, found: Any) -> None:
     assert trace["metadata"] == {"user": "user@langfuse.example", "email": "x@example.org"}
     (generation,) = trace["observations"]
     assert generation["name"] == "openai-generation"
-    assert generation["modelParameters"] == {"temperature": "0.7", "max_tokens": "100"}
+    assert generation["modelParameters"] == {"temperature": "0.7", "max_tokens": 100}
     assert generation["metadata"] == {"interface": "whatsapp"}
     assert generation["output"] == trace["output"] == found["introduction"]["reply"]
     assert generation["completionStartTime"] is not None

@@ -76,12 +76,19 @@ class Detail(Struct, frozen=True, kw_only=True):
     scores: tuple[ScoreLine, ...]
 
 
-def score_lines(scores: Sequence[Score]) -> tuple[ScoreLine, ...]:
+def score_lines(scores: Sequence[Score], observations: Sequence[Observation] = ()) -> tuple[ScoreLine, ...]:
+    """Scores by name. With a trace's observations the line of a score says which of them it was given to."""
+    names = {observation.id: observation.name or observation.type.value.lower() for observation in observations}
+
+    def source(score: Score) -> str:
+        given_to = names.get(score.observation_id or "")
+        return f"{score.source.value.lower()}, on {given_to}" if given_to else score.source.value.lower()
+
     return tuple(
         ScoreLine(
             chip=score_chip(score),
             time=score.timestamp,
-            source=score.source.value.lower(),
+            source=source(score),
             comment=(score.comment or "")[:2000],
         )
         for score in sorted(scores, key=lambda score: (score.name, score.timestamp))
@@ -114,7 +121,6 @@ def parameters_of(data: JSONBytes | None) -> tuple[Fact, ...]:
 
 def present_trace(detail: TraceDetail, place: Place) -> Detail:
     trace, root = detail.trace, place.root
-    own = [score for score in detail.scores if score.observation_id is None]
     return Detail(
         id=WHOLE,
         type="trace",
@@ -131,7 +137,7 @@ def present_trace(detail: TraceDetail, place: Place) -> Detail:
         input=show(trace.input),
         output=show(trace.output),
         metadata=show(trace.metadata),
-        scores=score_lines(own),
+        scores=score_lines(detail.scores, detail.observations),
     )
 
 
