@@ -8,9 +8,12 @@ of its writes is tried by itself, so that a bad one does not spoil the others.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -71,6 +74,7 @@ class Writer:
         self._closing = False
         self._changed = threading.Condition()
         self._connection = open_connection(path, busy_ms=busy_ms)
+        self._queue = os.open(path.with_name(f"{path.name}-writers"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._merger = Merger(self._connection, pricer)
         self._thread = threading.Thread(target=self._work, name=f"write {path.name}", daemon=True)
         self._thread.start()
@@ -98,6 +102,7 @@ class Writer:
             group = self._take()
             if not group:
                 self._connection.close()
+                os.close(self._queue)
                 return
             try:
                 self._commit(group)
@@ -122,7 +127,7 @@ class Writer:
     def _commit(self, group: Sequence[Job]) -> None:
         try:
             plans = self._plans(group)
-            with transaction(self._connection):
+            with self._turn(), transaction(self._connection):
                 self._merger.begin()
                 for plan in plans:
                     self._merger.apply(plan)
@@ -133,6 +138,16 @@ class Writer:
         except _BAD_VALUES:
             self._merger.names.forget()
             self._commit_each(group)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The queue of the processes that write to the file. Who waits here is woken at once; who waits for SQLite's
+        own lock looks again every so often, and both cores idle meanwhile. A process that dies leaves the queue."""
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     def _plans(self, group: Sequence[Job]) -> list[Plan]:
         """One plan for each project of the group, its texts packed while other writers may hold the lock."""
@@ -146,7 +161,7 @@ class Writer:
         return plans
 
     def _commit_each(self, group: Sequence[Job]) -> None:
-        with transaction(self._connection):
+        with self._turn(), transaction(self._connection):
             for job in group:
                 self._connection.execute("SAVEPOINT one")
                 try:
