@@ -70,6 +70,8 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("POST", "/api/v1/keys"): Row("writer", "/api/v1/keys", {"name": "new"}),
     ("DELETE", "/api/v1/keys/{public_key}"): Row("writer", "/api/v1/keys/pk-spare"),
     ("GET", "/api/v1/projects"): Row("caller", "/api/v1/projects"),
+    ("GET", "/api/v1/project/settings"): Row("caller", "/api/v1/project/settings"),
+    ("PATCH", "/api/v1/project/settings"): Row("writer", "/api/v1/project/settings", {"retention_days": 30}),
     ("GET", "/health"): Row("public", "/health"),
     ("GET", "/metrics"): Row("public", "/metrics"),
     ("GET", "/api/openapi.json"): Row("public", "/api/openapi.json"),
@@ -112,7 +114,8 @@ async def state(world: World) -> tuple[Any, ...]:
         for path in ("traces", "observations", "v2/scores"):
             parts.append((await client.get(f"/api/public/{path}")).json()["data"])
     keys = [(key.public_key, key.revoked_at) for key in world.services.control.keys("one")]
-    return (world.registry.snapshot.head, keys, *parts)
+    settings = world.services.control.project_settings("one")
+    return (world.registry.snapshot.head, keys, settings, *parts)
 
 
 async def test_no_route_is_missing_from_the_table(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -200,3 +201,17 @@ def test_every_command_is_documented() -> None:
     documented = (ROOT / "docs" / "cli.md").read_text()
     for command in COMMANDS:
         assert f"`trunkline {command}" in documented, command
+
+
+def test_a_projects_settings_on_a_data_folder_and_on_a_server(data: Path, server: ServerProcess) -> None:
+    keys = ("--public-key", PUBLIC_KEY, "--secret-key", SECRET_KEY)
+    for on in (("--data", data), ("--url", server.url, *keys)):
+        set_ = ("project", "settings", "set", "masking=true", 'mask_patterns=["KD-[0-9]+"]', *on)
+        assert as_json(*set_) == as_json("project", "settings", "show", *on)
+        shown = trunkline("project", "settings", "show", *on)
+        assert re.search(r"^masking +true$", shown, re.MULTILINE)
+        assert re.search(r'^mask_patterns +\["KD-\[0-9\]\+"\]$', shown, re.MULTILINE)
+        trunkline("project", "settings", "set", "masking=null", "mask_patterns=null", *on)
+        assert as_json("project", "settings", "show", *on)["masking"] is False
+        assert "masking" in trunkline("project", "settings", "set", "masking=perhaps", *on, code=1)
+        trunkline("project", "settings", "set", "masking", *on, code=2)

@@ -14,9 +14,10 @@ import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -27,6 +28,7 @@ from trunkline.prompts.files import parse_prompt
 from trunkline.prompts.labels import parse_label
 from trunkline.prompts.marks import parse_marks
 from trunkline.settings import Settings, variable_name
+from trunkline.store.project_settings import ProjectSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -56,6 +58,22 @@ def prose(path: Path) -> str:
 def test_every_setting_is_documented_and_no_other() -> None:
     rows = re.findall(r"^\| `(TRUNKLINE_\w+)` \|.*\| (.+) \|$", read("settings.md"), re.MULTILINE)
     assert dict(rows) == {variable_name(name): field.description for name, field in Settings.model_fields.items()}
+
+
+def test_every_setting_of_a_project_is_documented_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| `(.*)` \| (.+) \|$", read("settings.md"), re.MULTILINE)
+    described = msgspec.json.schema_components([ProjectSettings])[1]["ProjectSettings"]["properties"]
+    assert rows == [(name, dumps(spec["default"]), description(spec)) for name, spec in described.items()]
+
+
+def dumps(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def description(spec: dict[str, Any]) -> str:
+    """Of a field that may be null it stands in the alternative that is not."""
+    found = [part["description"] for part in (spec, *spec.get("anyOf", ())) if "description" in part]
+    return str(found[0])
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:

@@ -59,11 +59,11 @@ def test_a_key_is_found_until_it_is_revoked(store: ControlStore) -> None:
     found = store.find_key(key.public_key)
     assert found == key
     assert found.secret_digest == store.digest(secret)
-    assert store.live_keys()[1] == [key]
+    assert store.in_force().keys == (key,)
     revoked = store.revoke_key("p", key.public_key)
     assert revoked.revoked_at is not None
     assert store.find_key(key.public_key) is None
-    assert store.live_keys()[1] == []
+    assert store.in_force().keys == ()
     assert store.keys("p") == [revoked]
     with pytest.raises(NotFound):
         store.revoke_key("p", key.public_key)

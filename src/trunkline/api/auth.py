@@ -19,6 +19,7 @@ import structlog
 
 from trunkline.errors import TrunklineError, Unauthorized
 from trunkline.store.control import ApiKey, ControlStore, now_micros
+from trunkline.store.project_settings import DEFAULTS, ProjectSettings
 from trunkline.types import Actor, ActorKind, Caller, KeyKind
 
 POLL_S = 0.2
@@ -40,11 +41,12 @@ log = structlog.get_logger(__name__)
 class _State:
     """What one generation of the control tables says, and the answers that were worked out from it."""
 
-    __slots__ = ("callers", "generation", "keys")
+    __slots__ = ("callers", "generation", "keys", "settings")
 
-    def __init__(self, generation: int, keys: Mapping[str, ApiKey]) -> None:
+    def __init__(self, generation: int, keys: Mapping[str, ApiKey], settings: Mapping[str, ProjectSettings]) -> None:
         self.generation = generation
         self.keys = keys
+        self.settings = settings
         self.callers: dict[bytes, Caller] = {}
 
 
@@ -81,6 +83,10 @@ class Authenticator:
             if not self._look(UNKNOWN_S):
                 raise
             return self._judge_and_keep(header, self._state)
+
+    def settings(self, project_id: str) -> ProjectSettings:
+        """What a project has set for itself, as of the last look."""
+        return self._state.settings.get(project_id, DEFAULTS)
 
     def refresh(self) -> bool:
         """Looks for changes now and starts anew if there are any. Blocks for a small query; may raise Unavailable."""
@@ -142,8 +148,8 @@ class Authenticator:
             return False
 
     def _load(self, *, hurried: bool = False) -> _State:
-        generation, keys = self._control.live_keys(hurried=hurried)
-        return _State(generation, {key.public_key: key for key in keys})
+        found = self._control.in_force(hurried=hurried)
+        return _State(found.generation, {key.public_key: key for key in found.keys}, found.settings)
 
     def _judge_and_keep(self, header: bytes, state: _State) -> Caller:
         caller = self._judge(header, state)

@@ -20,7 +20,12 @@ def convert(body: JSON, shape: type[Shape]) -> Shape:
     try:
         return msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
-        raise InvalidData([_issue(str(error))]) from None
+        raise invalid_data(error) from None
+
+
+def invalid_data(error: msgspec.ValidationError) -> InvalidData:
+    """What msgspec found wrong, as an error that names the field."""
+    return InvalidData([_issue(str(error))])
 
 
 def _issue(said: str) -> dict[str, object]:

@@ -25,6 +25,7 @@ from trunkline.api.native.shapes import (
 )
 from trunkline.serving.compiling import CompileRequest
 from trunkline.serving.entries import NativePrompt
+from trunkline.store.project_settings import ProjectSettings
 from trunkline.types import JSON
 
 Schema = Mapping[str, JSON]
@@ -188,6 +189,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/api/v1/keys"): Operation(SERVER, body=KeyBody, status=201),
     ("DELETE", "/api/v1/keys/{public_key}"): Operation(SERVER),
     ("GET", "/api/v1/projects"): Operation(SERVER, answer=Listed({"type": "object"}, key="projects")),
+    ("GET", "/api/v1/project/settings"): Operation(SERVER, answer=ProjectSettings),
+    ("PATCH", "/api/v1/project/settings"): Operation(SERVER, body=ProjectSettings, answer=ProjectSettings),
     ("GET", "/health"): Operation(SERVER),
     ("GET", "/metrics"): Operation(SERVER),
     ("GET", "/api/openapi.json"): Operation(SERVER),

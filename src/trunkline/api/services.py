@@ -14,6 +14,7 @@ from trunkline.registry.registry import Registry
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
 from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.project_settings import ProjectSettings
 from trunkline.store.traces import TraceStore
 from trunkline.types import Micros
 
@@ -32,6 +33,10 @@ class Services:
     access_log: AccessLog | None = None
     started_at: Micros = field(default_factory=now_micros)
     version: str = __version__
+
+    def project_settings(self, project_id: str) -> ProjectSettings:
+        """What a project has set for itself: from memory, at most a second old."""
+        return self.auth.settings(project_id)
 
     def registry(self, project_id: str) -> Registry:
         """A project's registry. Raises Unavailable while a project that was just made is being opened here."""

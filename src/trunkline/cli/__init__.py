@@ -25,6 +25,7 @@ COMMANDS = {
     "rollback": "trunkline.cli.moving:rollback",
     "keys": "trunkline.cli.administration:keys",
     "projects": "trunkline.cli.administration:projects",
+    "project": "trunkline.cli.project:project",
 }
 
 

@@ -35,6 +35,9 @@ class Target:
     def post(self, path: str, body: JSON) -> JSON:
         return self._request("POST", path, json=body)
 
+    def patch(self, path: str, body: JSON) -> JSON:
+        return self._request("PATCH", path, json=body)
+
     def delete(self, path: str, **query: object) -> JSON:
         return self._request("DELETE", path, params=_given(query))
 

@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -26,7 +26,14 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from trunkline.errors import InvalidRequest, NotFound
 from trunkline.store.control_engine import migrate, open_engine, reading, writing
 from trunkline.store.control_tables import API_KEYS, GENERATION, PROJECTS, SESSIONS, USERS
-from trunkline.types import KeyKind, Micros, Project, Struct
+from trunkline.store.project_settings import (
+    ProjectSettings,
+    changed,
+    read_all_settings,
+    read_settings,
+    write_settings,
+)
+from trunkline.types import JSON, KeyKind, Micros, Project, Struct
 
 PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
@@ -66,6 +73,17 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     created_at: Micros
     revoked_at: Micros | None = None
     last_used_at: Micros | None = None
+
+
+class InForce(Struct, frozen=True, kw_only=True):
+    """What a process must know to judge requests, as of one state of the tables.
+
+    `settings` has the projects that have set anything.
+    """
+
+    generation: int
+    keys: tuple[ApiKey, ...]
+    settings: Mapping[str, ProjectSettings]
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -132,6 +150,20 @@ class ControlStore:
             connection.execute(insert(PROJECTS).values(id=project.id, name=name, created_at=project.created_at))
         return project
 
+    def project_settings(self, project_id: str) -> ProjectSettings:
+        """What the project has set, defaults for the rest. Raises NotFound where there is no such project."""
+        with reading(self._engine) as connection:
+            _check_project(connection, project_id)
+            return read_settings(connection, project_id)
+
+    def change_project_settings(self, project_id: str, change: Mapping[str, JSON]) -> ProjectSettings:
+        """Sets what `change` names, null for the default; returns all. Raises NotFound, msgspec.ValidationError."""
+        with self._changing() as connection:
+            _check_project(connection, project_id)
+            settings = changed(read_settings(connection, project_id), change)
+            write_settings(connection, project_id, settings, now_micros())
+        return settings
+
     # --- keys
 
     def keys(self, project_id: str) -> list[ApiKey]:
@@ -140,11 +172,14 @@ class ControlStore:
             query = select(API_KEYS).where(API_KEYS.c.project_id == project_id)
             return [_key(row) for row in connection.execute(query.order_by(API_KEYS.c.created_at, API_KEYS.c.id))]
 
-    def live_keys(self, *, hurried: bool = False) -> tuple[int, list[ApiKey]]:
-        """Every key that is not revoked, and the generation of that answer. `hurried` waits as `generation` does."""
+    def in_force(self, *, hurried: bool = False) -> InForce:
+        """Every key that is not revoked, and all projects' settings. `hurried` waits as `generation` does."""
         with reading(self._hurried if hurried else self._engine) as connection:
-            generation = int(connection.execute(select(GENERATION.c.value)).scalar_one())
-            return generation, [_key(row) for row in connection.execute(select(API_KEYS).where(_LIVE))]
+            return InForce(
+                generation=int(connection.execute(select(GENERATION.c.value)).scalar_one()),
+                keys=tuple(_key(row) for row in connection.execute(select(API_KEYS).where(_LIVE))),
+                settings=read_all_settings(connection),
+            )
 
     def find_key(self, public_key: str) -> ApiKey | None:
         """A key that is not revoked."""
@@ -181,8 +216,7 @@ class ControlStore:
             created_at=now_micros(),
         )
         with self._changing() as connection:
-            if not connection.execute(select(PROJECTS.c.id).where(PROJECTS.c.id == project_id)).one_or_none():
-                raise NotFound(f"There is no project {project_id!r}.")
+            _check_project(connection, project_id)
             values = {name: getattr(key, name) for name in key.__struct_fields__}
             connection.execute(insert(API_KEYS).values(**{**values, "kind": kind.value}))
         return key, secret_key
@@ -291,6 +325,11 @@ def _matches(hashed: str, password: str) -> bool:
             return _HASHER.verify(hashed, password[:1025])
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _check_project(connection: Connection, project_id: str) -> None:
+    if not connection.execute(select(PROJECTS.c.id).where(PROJECTS.c.id == project_id)).one_or_none():
+        raise NotFound(f"There is no project {project_id!r}.")
 
 
 def _project(row: Row[tuple[object, ...]]) -> Project:
