@@ -63,10 +63,11 @@ def score(id: str = "score-1", stamp: Stamp | None = None, **fields: Any) -> Sco
     return ScoreChange(id=id, stamp=stamp, **(given | fields))
 
 
-def price(model: str | None, usage: Mapping[str, int], start: Micros) -> Mapping[str, float] | None:
+def price(project_id: str, change: ObservationChange) -> Mapping[str, float] | None:
     """A dollar for 1,000 tokens in, two for those out; only gpt-4o has a price."""
-    if model != "gpt-4o":
+    if change.model != "gpt-4o":
         return None
+    usage = change.usage or {}
     given, made = usage.get("input", 0) / 1000, usage.get("output", 0) / 500
     return {"input": given, "output": made, "total": given + made}
 

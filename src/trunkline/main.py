@@ -36,7 +36,7 @@ from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price
+from trunkline.tracing.cost import price_observation
 from trunkline.types import Micros
 from trunkline.ui.routes import routers
 
@@ -164,7 +164,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         auth=Authenticator(control),
         registries=registries,
         prompts=prompts,
-        traces=SQLiteTraceStore(folder.traces, pricer=price),
+        traces=SQLiteTraceStore(folder.traces, pricer=price_observation),
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

@@ -23,7 +23,7 @@ from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price
+from trunkline.tracing.cost import price_observation
 from trunkline.types import KeyKind
 
 SIGNING_KEY = b"s" * 32
@@ -86,7 +86,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
     control = ControlStore(settings.data / "control.db", SIGNING_KEY)
     registries = open_projects(settings.data, control)
     headers = make_headers(control)
-    traces = SQLiteTraceStore(settings.data / "traces.db", pricer=price)
+    traces = SQLiteTraceStore(settings.data / "traces.db", pricer=price_observation)
     services = Services(
         settings=settings,
         control=control,

@@ -22,7 +22,6 @@ from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.store.traces import ObservationQuery, TraceQuery
 from trunkline.types import (
     Change,
-    Micros,
     ObservationChange,
     ObservationType,
     ScoreChange,
@@ -121,7 +120,8 @@ class Traffic:
         return [flat[at : at + size * 2] for at in range(0, spans * 2, size * 2)]
 
 
-def price(model: str | None, usage: Mapping[str, int], start: Micros) -> Mapping[str, float]:
+def price(project_id: str, change: ObservationChange) -> Mapping[str, float]:
+    usage = change.usage or {}
     given, made = usage.get("input", 0) * 2.5e-6, usage.get("output", 0) * 1e-5
     return {"input": given, "output": made, "total": given + made}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracing.otlp_spans import ROOT, START, TRACE, changes, span
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price
+from trunkline.tracing.cost import price, price_observation
 
 JOINED = "00f067aa0ba902b7"
 GENERATION = "00f067aa0ba902b8"
@@ -38,7 +38,7 @@ SPANS = (
 
 async def test_every_order_of_arrival(tmp_path: Path) -> None:
     for number, order in enumerate(itertools.permutations(SPANS)):
-        store = SQLiteTraceStore(tmp_path / f"{number}.db", pricer=price)
+        store = SQLiteTraceStore(tmp_path / f"{number}.db", pricer=price_observation)
         for each in order:
             await store.write("p", changes(each))
             await store.write("p", changes(each))

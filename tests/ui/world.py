@@ -27,7 +27,7 @@ from trunkline.serving.answers import PromptServer
 from trunkline.settings import load_settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price
+from trunkline.tracing.cost import price_observation
 from trunkline.types import (
     JSON,
     Actor,
@@ -97,7 +97,7 @@ def open_world(folder: Path) -> Iterator[World]:
         auth=Authenticator(control),
         registries=registries,
         prompts=PromptServer(registries, PromptEncoder(), secret=SIGNING_KEY),
-        traces=SQLiteTraceStore(folder / "traces.db", pricer=price),
+        traces=SQLiteTraceStore(folder / "traces.db", pricer=price_observation),
         metrics=Metrics(),
     )
     try:

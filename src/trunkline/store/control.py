@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -300,6 +300,19 @@ class ControlStore:
     def end_session(self, token: str) -> None:
         with self._changing() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_digest == self.digest(token)))
+
+    # --- for the modules of other tables
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return reading(self._engine)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """For tables that no process caches: other processes are not told."""
+        return writing(self._engine)
+
+    def changing(self) -> AbstractContextManager[Connection]:
+        """For tables that are cached: the generation counts up."""
+        return self._changing()
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:

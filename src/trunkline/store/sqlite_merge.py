@@ -159,14 +159,13 @@ class Merger:
         found = self.connection.execute(_LOCATE, (apsw.carray(tuple(keys)), project))
         return {row[0]: row[1] for row in found}
 
-    def cost(self, change: ObservationChange) -> Mapping[str, float] | None:
+    def cost(self, project_id: str, change: ObservationChange) -> Mapping[str, float] | None:
         """The cost that was given, else what the pricer says."""
         if change.cost:
             return change.cost
         if self._pricer is None or not change.usage or not change.model:
             return None
-        start = change.start_time
-        return self._pricer(change.model, change.usage, change.stamp.time if start is None else start)
+        return self._pricer(project_id, change)
 
     def count(
         self, project: int, series: int, change: ObservationChange, cost: Mapping[str, float] | None, times: int
@@ -250,7 +249,7 @@ class _Merge:
         project, names = self._project, self._merger.names
         named = series_of(change)
         series = names.numbers(project).get(named) or names.series(project, named)
-        cost = self._merger.cost(change)
+        cost = self._merger.cost(self._plan.project_id, change)
         self._merger.count(project, series, change, cost, 1)
         if change.prompt_name and is_generation(change):
             self.generations.add(key)

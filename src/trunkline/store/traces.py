@@ -16,6 +16,7 @@ from trunkline.types import (
     Level,
     Micros,
     Observation,
+    ObservationChange,
     ObservationType,
     Score,
     ScoreSource,
@@ -26,8 +27,10 @@ from trunkline.types import (
     VersionMetrics,
 )
 
-Pricer = Callable[[str | None, Mapping[str, int], Micros], Mapping[str, float] | None]
-"""US dollars by kind (with ``total``) for a model, its usage and a start time; None where no price is known."""
+Pricer = Callable[[str, ObservationChange], Mapping[str, float] | None]
+"""US dollars by kind (with ``total``) for what an observation of a project used; None where no price is known.
+
+Called in the thread that writes, once an observation, for those that name a model and a usage and give no cost."""
 
 GENERATION_LIKE = frozenset(ObservationType) - {ObservationType.SPAN, ObservationType.EVENT}
 """Types that count as generations of a prompt version where they carry its link, as upstream has it."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-from trunkline.types import Micros
+from trunkline.types import Micros, ObservationChange
 
 _SLOT: Micros = 15 * 60 * 1_000_000
 _PER_MILLION = 1e-6
@@ -85,6 +85,12 @@ def price(model: str | None, usage: Mapping[str, int], start_time: Micros) -> Ma
         return None
     rates = _rates(model, start_time // _SLOT)
     return _sum(rates, usage) if rates is not None else None
+
+
+def price_observation(project_id: str, change: ObservationChange) -> Mapping[str, float] | None:
+    """What an observation of any project cost by the built-in list."""
+    start = change.start_time
+    return price(change.model, change.usage or {}, change.stamp.time if start is None else start)
 
 
 def _sum(rates: _Rates, usage: Mapping[str, int]) -> Mapping[str, float] | None:
