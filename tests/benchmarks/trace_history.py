@@ -24,7 +24,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price
+from trunkline.tracing.cost import price_observation
 from trunkline.types import (
     Change,
     Level,
@@ -334,7 +334,7 @@ async def _main() -> None:
     parser.add_argument("--text-bytes", type=int, default=1000, help="input and output of one observation, about")
     parser.add_argument("--seed", type=int, default=7, help="another seed adds another history to the same file")
     options = parser.parse_args()
-    store = SQLiteTraceStore(options.file, pricer=price)
+    store = SQLiteTraceStore(options.file, pricer=price_observation)
     history = TraceHistory(options.observations, seed=options.seed, text_bytes=options.text_bytes)
     took = await fill(store, history, options.project)
     await store.close()
