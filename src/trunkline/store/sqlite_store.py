@@ -16,9 +16,9 @@ from trunkline.store.sqlite_merge import Merger
 from trunkline.store.sqlite_metrics import generations_by_prompt, version_metrics
 from trunkline.store.sqlite_reads import Reader
 from trunkline.store.sqlite_schema import open_connection, understood
-from trunkline.store.sqlite_writer import Job, Writer
+from trunkline.store.sqlite_writer import Job, Read, Writer
 from trunkline.store.traces import ObservationQuery, Pricer, ScoreQuery, TraceQuery
-from trunkline.store.validation import check
+from trunkline.store.validation import size_of
 from trunkline.types import (
     Change,
     Micros,
@@ -58,8 +58,10 @@ class SQLiteTraceStore:
 
     async def write(self, project_id: str, changes: Sequence[Change]) -> None:
         if changes:
-            size = sum(map(check, changes))
-            await self._submit(Job(project_id, changes, size=size))
+            await self.take(project_id, lambda: changes, size=sum(map(size_of, changes)))
+
+    async def take(self, project_id: str, read: Read, *, size: int) -> None:
+        await self._submit(Job(project_id, read=read, size=size))
 
     async def delete_scores(self, project_id: str, ids: Sequence[str]) -> int:
         return await self._act(project_id, ids, delete_scores)

@@ -142,6 +142,13 @@ class TraceStore(Protocol):
         store busy beyond its bound, InsufficientStorage on a full disk.
         """
 
+    async def take(self, project_id: str, read: Callable[[], Sequence[Change]], *, size: int) -> None:
+        """As `write`, of changes that are yet to be read out of a body of about `size` bytes.
+
+        `read` is called once, in the thread that writes; what it raises is raised here and stores nothing. It must not
+        wait for anything: every other write waits for it.
+        """
+
     async def trace(self, project_id: str, trace_id: str) -> TraceDetail | None: ...
 
     async def traces(self, project_id: str, query: TraceQuery) -> tuple[list[Trace], int]: ...

@@ -14,35 +14,40 @@ EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
 _ROW_BYTES = 600
 
 
-def check(change: Change) -> int:
-    """About how many bytes the change takes in memory. Raises InvalidRequest that says what cannot be stored."""
+def check(change: Change) -> None:
+    """Raises InvalidRequest that says what of the change cannot be stored."""
     _check_id(change.id)
     _check_time(change.stamp.time)
     if type(change) is ObservationChange:
-        return _check_observation(change)
-    if type(change) is TraceChange:
+        _check_observation(change)
+    elif type(change) is TraceChange:
         _check_time(change.timestamp)
-        return _ROW_BYTES + _size(change.input) + _size(change.output) + _size(change.metadata)
-    if type(change) is ScoreChange:
-        return _check_score(change)
-    raise InvalidRequest(f"A change of the unknown kind {type(change).__name__} cannot be stored.")
+    elif type(change) is ScoreChange:
+        _check_score(change)
+    else:
+        raise InvalidRequest(f"A change of the unknown kind {type(change).__name__} cannot be stored.")
 
 
-def _check_observation(change: ObservationChange) -> int:
+def size_of(change: Change) -> int:
+    """About how many bytes the change takes in memory."""
+    if isinstance(change, ScoreChange):
+        return _ROW_BYTES + _size(change.metadata)
+    return _ROW_BYTES + _size(change.input) + _size(change.output) + _size(change.metadata)
+
+
+def _check_observation(change: ObservationChange) -> None:
     _check_id(change.trace_id)
     _check_time(change.start_time)
     _check_time(change.end_time)
     _check_time(change.completion_start_time)
     if change.cost:
         _check_numbers(change.cost, change.id)
-    return _ROW_BYTES + _size(change.input) + _size(change.output) + _size(change.metadata)
 
 
-def _check_score(change: ScoreChange) -> int:
+def _check_score(change: ScoreChange) -> None:
     _check_time(change.timestamp)
     if change.value is not None:
         _check_numbers({"value": change.value}, change.id)
-    return _ROW_BYTES + _size(change.metadata)
 
 
 def _check_id(id: str) -> None:

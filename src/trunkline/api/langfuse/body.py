@@ -48,21 +48,55 @@ def parts(request: HTTPRequest) -> Services:
     return services
 
 
-async def take_body(request: HTTPRequest, limit: int, read: Callable[[bytes], Result]) -> Result:
-    """What `read` makes of the body, which is inflated if it came gzipped.
+class Body:
+    """The body of a request as it came."""
 
-    Raises PayloadTooLarge past `limit` bytes, as sent or as inflated, and what `read` raises.
+    __slots__ = ("_data", "_is_gzip", "_limit")
+
+    def __init__(self, data: bytes, limit: int, *, is_gzip: bool) -> None:
+        self._data, self._limit, self._is_gzip = data, limit, is_gzip
+
+    @property
+    def size(self) -> int:
+        """Bytes, as sent."""
+        return len(self._data)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether reading it takes less than a thread hop costs."""
+        return self.size <= (INLINE_GZIP_BYTES if self._is_gzip else INLINE_BYTES)
+
+    def plain(self) -> bytes:
+        """Raises PayloadTooLarge where it inflates past the limit, InvalidRequest where it is no gzip."""
+        return inflate(self._data, self._limit) if self._is_gzip else self._data
+
+
+@contextlib.asynccontextmanager
+async def received(request: HTTPRequest, limit: int) -> AsyncIterator[Body]:
+    """The body of a request, while there is room for it in memory.
+
+    Raises PayloadTooLarge past `limit` bytes, and InvalidRequest for one that does not arrive whole.
     """
     is_gzip = _is_gzip(request)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
     async with contextlib.AsyncExitStack() as stack:
-        body = await _receive(request, limit, stack)
-        if len(body) <= (INLINE_GZIP_BYTES if is_gzip else INLINE_BYTES):
-            return read(inflate(body, limit) if is_gzip else body)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_decoders, lambda: read(inflate(body, limit) if is_gzip else body))
+        yield Body(await _receive(request, limit, stack), limit, is_gzip=is_gzip)
+
+
+async def take_body(request: HTTPRequest, limit: int, read: Callable[[bytes], Result]) -> Result:
+    """What `read` makes of the body, which is inflated if it came gzipped.
+
+    Raises PayloadTooLarge past `limit` bytes, as sent or as inflated, and what `read` raises.
+    """
+    async with received(request, limit) as body:
+        return read(body.plain()) if body.is_small else await read_apart(body, read)
+
+
+async def read_apart(body: Body, read: Callable[[bytes], Result]) -> Result:
+    """As `read` of the body, in a thread of its own: for large ones."""
+    return await asyncio.get_running_loop().run_in_executor(_decoders, lambda: read(body.plain()))
 
 
 async def read_body(request: HTTPRequest, limit: int) -> bytes:
@@ -80,32 +114,30 @@ def decode_json(body: bytes) -> JSON:
 
 
 async def _receive(request: HTTPRequest, limit: int, stack: contextlib.AsyncExitStack) -> bytes:
-    message = await request.receive()
     chunks: list[bytes] = []
     size = 0
-    while message["type"] == "http.request":
-        before, size = size, size + len(message["body"])
-        if size > limit:
-            raise _too_large(limit)
-        if before <= LARGE_BYTES < size:
-            await stack.enter_async_context(_turn())
-        if not message.get("more_body", False):
-            return b"".join((*chunks, message["body"])) if chunks else message["body"]
-        chunks.append(message["body"])
-        message = await request.receive()
-    raise InvalidRequest("The connection was closed before the whole body had come.")
+    try:
+        async with asyncio.timeout(None) as clock:
+            while True:
+                message = await request.receive()
+                if message["type"] != "http.request":
+                    raise InvalidRequest("The connection was closed before the whole body had come.")
+                before, size = size, size + len(message["body"])
+                if size > limit:
+                    raise _too_large(limit)
+                if before <= LARGE_BYTES < size:
+                    await stack.enter_async_context(_turn())
+                    clock.reschedule(asyncio.get_running_loop().time() + ARRIVAL_S)
+                chunks.append(message["body"])
+                if not message.get("more_body", False):
+                    return b"".join(chunks) if len(chunks) > 1 else chunks[0]
+    except TimeoutError:
+        raise InvalidRequest(f"The body did not arrive within {ARRIVAL_S:g} s. Send smaller batches.") from None
 
 
-@contextlib.asynccontextmanager
-async def _turn() -> AsyncIterator[None]:
-    """One of the few places for large bodies. Raises InvalidRequest when the body takes too long to come."""
-    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_LARGE))
-    async with turns:
-        try:
-            async with asyncio.timeout(ARRIVAL_S):
-                yield
-        except TimeoutError:
-            raise InvalidRequest(f"The body did not arrive within {ARRIVAL_S:g} s. Send smaller batches.") from None
+def _turn() -> asyncio.Semaphore:
+    """The few places for large bodies of this event loop."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_LARGE))
 
 
 def _is_gzip(request: HTTPRequest) -> bool:

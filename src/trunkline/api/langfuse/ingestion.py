@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from litestar import Response, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, parts, take_body
+from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.intake import take_in
 from trunkline.store.control import now_micros
 from trunkline.tracing.ingestion import Batch, read_batch
-from trunkline.types import Caller
+from trunkline.types import Caller, Change
 
 
 @post("/api/public/ingestion", status_code=HTTPStatus.MULTI_STATUS, request_max_body_size=None)
@@ -20,16 +22,16 @@ async def ingest(request: HTTPRequest, writer: NamedDependency[Caller]) -> Respo
 
     Every event has its own result; the good ones are stored together before the answer.
     """
-    services = parts(request)
-    batch = await take_body(request, services.settings.max_body_bytes, _read)
-    if batch.changes:
-        await services.traces.write(writer.project_id, batch.changes)
-    successes = [{"id": event, "status": HTTPStatus.CREATED} for event in batch.successes]
-    return answer(HTTPStatus.MULTI_STATUS, {"successes": successes, "errors": batch.errors})
+    batches: list[Batch] = []
 
+    def read(body: bytes) -> Sequence[Change]:
+        batches.append(read_batch(body, now=now_micros()))
+        return batches[-1].changes
 
-def _read(body: bytes) -> Batch:
-    return read_batch(body, now=now_micros())
+    await take_in(request, writer, read)
+    successes = [{"id": event, "status": HTTPStatus.CREATED} for batch in batches for event in batch.successes]
+    errors = [error for batch in batches for error in batch.errors]
+    return answer(HTTPStatus.MULTI_STATUS, {"successes": successes, "errors": errors})
 
 
 handlers = [ingest]

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from litestar import Response, post
 from litestar.di import NamedDependency
 
-from trunkline.api.langfuse.body import HTTPRequest, parts, take_body
+from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.intake import take_in
 from trunkline.errors import InvalidRequest
 from trunkline.store.control import now_micros
 from trunkline.tracing.otlp import changes_of, decode_json, decode_protobuf
@@ -23,12 +24,8 @@ async def export_traces(request: HTTPRequest, writer: NamedDependency[Caller]) -
 
     It is stored whole or not at all. The answer has the encoding of the request; an empty one says that all was taken.
     """
-    services = parts(request)
     content_type = _content_type(request)
-    read = _read_protobuf if content_type == PROTOBUF else _read_json
-    changes = await take_body(request, services.settings.max_body_bytes, read)
-    if changes:
-        await services.traces.write(writer.project_id, changes)
+    await take_in(request, writer, _read_protobuf if content_type == PROTOBUF else _read_json)
     return Response(b"" if content_type == PROTOBUF else b"{}", media_type=content_type)
 
 
