@@ -18,6 +18,7 @@ def delete_scores(merger: Merger, project_id: str, ids: Sequence[str]) -> int:
 
 def delete_traces(merger: Merger, project_id: str, ids: Sequence[str]) -> int:
     project = merger.names.project(project_id)
+    merger.texts.flush()  # what came in with the same transaction goes too
     return sum(_delete_trace(merger, project, encode_id(id)) for id in ids)
 
 
@@ -35,6 +36,7 @@ def _delete_trace(merger: Merger, project: int, key: bytes) -> int:
         execute("DELETE FROM observations WHERE project = ? AND trace = ?", (project, trace))
         execute("DELETE FROM traces WHERE trace = ?", (trace,))
         merger.texts.delete([text])
+        merger.log.remove(trace)
     merger.scores.delete(project, list(scores))
     return 0 if found is None else 1
 

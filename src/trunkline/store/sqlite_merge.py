@@ -23,6 +23,7 @@ from trunkline.store.join import (
     state_of,
 )
 from trunkline.store.rollups import HOUR, token_sums, total_cost
+from trunkline.store.sqlite_changes import ChangeLog
 from trunkline.store.sqlite_rows import (
     OBSERVATION_COLUMNS,
     Row,
@@ -114,6 +115,7 @@ class Merger:
         self.texts = TextTable(connection)
         self.rollups = RollupTable(connection)
         self.scores = ScoreTable(connection)
+        self.log = ChangeLog(connection)
         self._traces = TraceTable(connection, self.texts)
         self._insert = RowWriter(connection, "INSERT INTO observations", OBSERVATION_COLUMNS)
         self._replace = RowWriter(connection, "INSERT OR REPLACE INTO observations", OBSERVATION_COLUMNS)
@@ -123,11 +125,13 @@ class Merger:
         self.texts.begin()
         self._traces.begin()
         self.rollups.cells.clear()
+        self.log.begin()
 
     def flush(self) -> None:
         """To be called before the transaction is committed or a savepoint released."""
         self.texts.flush()
         self.rollups.flush()
+        self.log.flush()
 
     def apply(self, plan: Plan) -> None:
         now = time.time_ns() // 1000
@@ -138,6 +142,8 @@ class Merger:
         self._insert.write(merge.added(numbers))
         self._replace.write(merge.changed(numbers))
         self._traces.settle(project, {*numbers.values(), *merge.left_traces})
+        self.log.touch(numbers.values())
+        self.log.touch(merge.left_traces)
         scores = self.scores.merge(project, plan.scores, now) if plan.scores else set()
         if merge.generations:
             traces = {encode_id(id) for id in merge.generation_traces}

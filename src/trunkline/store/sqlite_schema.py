@@ -17,6 +17,7 @@ import apsw
 
 from trunkline.errors import InsufficientStorage, InvalidRequest, TrunklineError, Unavailable
 from trunkline.store.histogram import compact
+from trunkline.store.sqlite_changes import CHANGES_SCHEMA
 from trunkline.store.texts import SHIPPED, shipped_dictionary
 
 SCHEMA_VERSION = 1
@@ -139,6 +140,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
             f"{path} has format {found} and this release of Trunkline reads up to {SCHEMA_VERSION}: "
             "start the release that wrote it, or a later one."
         )
+    run(connection, CHANGES_SCHEMA)
 
 
 @contextmanager

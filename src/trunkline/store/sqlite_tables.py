@@ -158,11 +158,9 @@ class TextTable:
         return number
 
     def replace(self, project: int, number: int | None, texts: Texts) -> int | None:
-        packed = self.pack(texts.input, texts.output, texts.metadata, texts.parameters)
-        if number is None or packed is None:
-            return self.add(project, packed)
-        self._connection.execute("UPDATE texts SET content = ? WHERE text = ?", (packed, number))
-        return number
+        """The number of the text that takes the place of `number`: another one, so that who has read it can tell."""
+        self.delete([number])
+        return self.add(project, self.pack(texts.input, texts.output, texts.metadata, texts.parameters))
 
     def read(self, number: int | None) -> Texts:
         if number is None:
