@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-def run_sdk(name: str, script: str, *, url: str, keys: tuple[str, str], **environment: str) -> Any:
-    """Runs ``tests/sdk/<script>`` with the SDK `name` (``py2``, ``py5``) against a server; returns the JSON it printed.
+def run_sdk(name: str, script: str, *arguments: str, url: str, keys: tuple[str, str], **environment: str) -> Any:
+    """Runs ``tests/sdk/<script>`` with the SDK `name`, as ``py5``, against a server; returns the JSON it printed.
 
     Skips where the environment was never made: ``make test`` makes it.
     """
@@ -22,7 +22,7 @@ def run_sdk(name: str, script: str, *, url: str, keys: tuple[str, str], **enviro
     if not python.exists():
         pytest.skip(f"the environment of SDK {name} is missing; `make test` makes it")
     finished = subprocess.run(
-        [python, ROOT / "tests" / "sdk" / script],
+        [python, ROOT / "tests" / "sdk" / script, *arguments],
         capture_output=True,
         text=True,
         timeout=120,
