@@ -35,6 +35,7 @@ from trunkline.serving.fetches import FetchCounts
 from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.registry_tables import SQLiteTables
+from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
 from trunkline.types import Micros
@@ -165,6 +166,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         registries=registries,
         prompts=prompts,
         traces=SQLiteTraceStore(folder.traces, pricer=price_observation),
+        score_configs=ScoreConfigStore(control),
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

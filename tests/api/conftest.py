@@ -22,6 +22,7 @@ from trunkline.registry.repository import init_repository
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore
+from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
 from trunkline.types import KeyKind
@@ -94,6 +95,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         registries=registries,
         prompts=PromptServer(registries, PromptEncoder(), secret=SIGNING_KEY),
         traces=traces,
+        score_configs=ScoreConfigStore(control),
         metrics=Metrics(),
     )
     yield World(create_app(services), services, headers)

@@ -14,6 +14,7 @@ from trunkline.api.access import PUBLIC, access_level
 from trunkline.api.app import create_litestar
 from trunkline.api.openapi import api_routes
 from trunkline.errors import TrunklineError
+from trunkline.store.score_configs import ScoreConfig, ScoreConfigType
 
 MARK = "xyzzy-only-for-project-one"
 PROMPT = {"name": "hidden", "prompt": MARK, "labels": ["production"]}
@@ -30,6 +31,7 @@ class Row(NamedTuple):
 
 NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id": "t", "name": MARK}}
 NEW_SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 1, "comment": MARK}
+NEW_CONFIG = {"name": "quality", "dataType": "NUMERIC"}
 ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/health"): Row("public", "/api/public/health"),
     ("GET", "/api/public/projects"): Row("caller", "/api/public/projects"),
@@ -54,6 +56,12 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/v2/scores"): Row("caller", "/api/public/v2/scores"),
     ("GET", "/api/public/v2/scores/{score_id}"): Row("caller", "/api/public/v2/scores/s"),
     ("GET", "/api/public/v3/scores"): Row("caller", "/api/public/v3/scores"),
+    ("GET", "/api/public/score-configs"): Row("caller", "/api/public/score-configs"),
+    ("POST", "/api/public/score-configs"): Row("writer", "/api/public/score-configs", NEW_CONFIG),
+    ("GET", "/api/public/score-configs/{config_id}"): Row("caller", "/api/public/score-configs/c"),
+    ("PATCH", "/api/public/score-configs/{config_id}"): Row(
+        "writer", "/api/public/score-configs/c", {"isArchived": True}
+    ),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
     ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),
@@ -77,6 +85,7 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/openapi.json"): Row("public", "/api/openapi.json"),
     ("GET", "/api/docs"): Row("public", "/api/docs"),
 }
+CONFIG = ScoreConfig(id="c", project_id="one", name=MARK, data_type=ScoreConfigType.NUMERIC, created_at=1, updated_at=1)
 IDS = [f"{method} {path}" for method, path in ROUTES]
 LET_IN = {
     "public": {"none", "bad", "revoked", "public", "reader", "other", "key"},
@@ -90,6 +99,7 @@ LET_IN = {
 async def filled(world: World, api: httpx.AsyncClient) -> World:
     """Project one has a prompt, a trace with an observation, a score and a spare key."""
     world.services.control.create_key("one", "spare", public_key="pk-spare")
+    world.services.score_configs.create(CONFIG)
     observation = {"id": "o", "traceId": "t", "name": MARK, "startTime": TIME}
     batch = [NEW_TRACE, {"id": "f", "type": "span-create", "timestamp": TIME, "body": observation}]
     for path, body in (
@@ -111,7 +121,7 @@ async def state(world: World) -> tuple[Any, ...]:
     """All that a request could have changed in project one."""
     parts = []
     async with world.client("key") as client:
-        for path in ("traces", "observations", "v2/scores"):
+        for path in ("traces", "observations", "v2/scores", "score-configs"):
             parts.append((await client.get(f"/api/public/{path}")).json()["data"])
     keys = [(key.public_key, key.revoked_at) for key in world.services.control.keys("one")]
     settings = world.services.control.project_settings("one")

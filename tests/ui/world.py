@@ -26,6 +26,7 @@ from trunkline.registry.repository import init_repository
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import load_settings
 from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
 from trunkline.types import (
@@ -98,6 +99,7 @@ def open_world(folder: Path) -> Iterator[World]:
         registries=registries,
         prompts=PromptServer(registries, PromptEncoder(), secret=SIGNING_KEY),
         traces=SQLiteTraceStore(folder / "traces.db", pricer=price_observation),
+        score_configs=ScoreConfigStore(control),
         metrics=Metrics(),
     )
     try:

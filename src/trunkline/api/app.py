@@ -19,13 +19,14 @@ from trunkline.api.cross_origin import open_to_browsers
 from trunkline.api.errors import handle_error
 from trunkline.api.fastpath import App, Outer
 from trunkline.api.langfuse import health as langfuse_health
-from trunkline.api.langfuse import ingestion, observations, otel, projects, prompts, scores, traces
+from trunkline.api.langfuse import ingestion, observations, otel, projects, prompts, score_configs, scores, traces
 from trunkline.api.native import compiling, keys, metrics, project_settings, promotions, versions
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
 
 MODULES = (
     *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores),
+    *(score_configs,),
     *(compiling, versions, metrics, promotions, keys, project_settings),
     *(health, openapi),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from trunkline.api.langfuse.formats import PageMeta
 from trunkline.api.langfuse.shapes import ObservationShape
 from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
+from trunkline.api.langfuse.shapes_score_configs import CreateScoreConfig, ScoreConfigShape, UpdateScoreConfig
 from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
 from trunkline.api.langfuse.shapes_scores import ScoreV3Shape
 from trunkline.api.native.shapes import (
@@ -158,6 +159,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         SCORES,
         query=(*_SCORE_FILTERS, *map(Query, ("id", "cursor", "valueMin", "valueMax"))),
         answer=Listed(ScoreV3Shape, beside={"meta": {"type": "object"}}),
+    ),
+    ("GET", "/api/public/score-configs"): Operation(SCORES, query=PAGE, answer=Listed(ScoreConfigShape, beside=PAGED)),
+    ("POST", "/api/public/score-configs"): Operation(SCORES, body=CreateScoreConfig, answer=ScoreConfigShape),
+    ("GET", "/api/public/score-configs/{config_id}"): Operation(SCORES, answer=ScoreConfigShape),
+    ("PATCH", "/api/public/score-configs/{config_id}"): Operation(
+        SCORES, body=UpdateScoreConfig, answer=ScoreConfigShape
     ),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),

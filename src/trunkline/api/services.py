@@ -15,6 +15,7 @@ from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.project_settings import ProjectSettings
+from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
 from trunkline.types import Micros
 
@@ -29,6 +30,7 @@ class Services:
     registries: Mapping[str, Registry]
     prompts: PromptServer
     traces: TraceStore
+    score_configs: ScoreConfigStore
     metrics: Metrics
     access_log: AccessLog | None = None
     started_at: Micros = field(default_factory=now_micros)

@@ -24,6 +24,7 @@ from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
 from trunkline.store.control import ControlStore
 from trunkline.store.registry_tables import SQLiteTables
+from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.types import Actor, ActorKind, Caller
 
@@ -95,6 +96,7 @@ def _services(registry: Registry, control: ControlStore, access: AsOperator, tra
         registries=registries,
         prompts=PromptServer(registries, PromptEncoder(), secret=key),
         traces=SQLiteTraceStore(traces),
+        score_configs=ScoreConfigStore(control),
         metrics=Metrics(),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import threading
@@ -104,6 +105,7 @@ class ControlStore:
     def __init__(self, path: Path, signing_key: bytes) -> None:
         """Opens or makes the database and upgrades its tables."""
         self._signing_key = signing_key
+        self._path = str(path)
         self._engine = open_engine(path)
         self._hurried = open_engine(path, HURRIED_S)
         migrate(self._engine)
@@ -303,8 +305,17 @@ class ControlStore:
 
     # --- for the modules of other tables
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        return reading(self._engine)
+    def written_at(self) -> int:
+        """When the tables were last written, by any process: nanoseconds, as exact as the file system's clock."""
+        return os.stat(self._path).st_mtime_ns
+
+    def generation_of(self, connection: Connection) -> int:
+        """`generation` as a transaction sees it."""
+        return int(connection.execute(select(GENERATION.c.value)).scalar_one())
+
+    def reading(self, *, hurried: bool = False) -> AbstractContextManager[Connection]:
+        """`hurried` waits as `generation` does."""
+        return reading(self._hurried if hurried else self._engine)
 
     def writing(self) -> AbstractContextManager[Connection]:
         """For tables that no process caches: other processes are not told."""

@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import msgspec
 
-from trunkline.errors import InvalidRequest
+from trunkline.errors import InvalidRequest, NotFound
+from trunkline.store.score_configs import ScoreConfigs
 from trunkline.tracing.bodies import (
     Event,
     ObservationBody,
@@ -66,8 +67,8 @@ _OBSERVATION_EVENTS: Mapping[str, tuple[ObservationType | None, Rank]] = {
 _identify = msgspec.json.Decoder(_Identity).decode
 
 
-def read_batch(body: bytes, *, now: Micros) -> Batch:
-    """Reads a batch that arrived at `now`.
+def read_batch(body: bytes, *, now: Micros, configs: ScoreConfigs | None = None) -> Batch:
+    """Reads a batch that arrived at `now`, holding each score to the one of `configs` that it names.
 
     Raises InvalidRequest for a body that is no JSON, too deep, or no object with a list ``batch``.
     """
@@ -77,19 +78,21 @@ def read_batch(body: bytes, *, now: Micros) -> Batch:
     for index, raw in enumerate(decode_batch(strict_body(body))):
         try:
             event = decode_event(raw)
-            changes += _changes_of(event, index)
+            changes += _changes_of(event, index, configs)
             successes.append(event.id)
-        except InvalidRequest as error:
+        except (InvalidRequest, NotFound) as error:
             errors.append(EventError(id=_id_of(raw), status=error.status, message=error.message, error=error.code))
     return Batch(changes=tuple(changes), successes=tuple(successes), errors=tuple(errors))
 
 
-def _changes_of(event: Event, index: int) -> list[Change]:
+def _changes_of(event: Event, index: int, configs: ScoreConfigs | None) -> list[Change]:
     time = parse_time(event.timestamp)
     observation = _OBSERVATION_EVENTS.get(event.type)
     if observation is not None:
         type_, rank = observation
         return _observation_changes(event, type_, Stamp(rank, time, index))
+    if event.type == "score-create":
+        return _score_changes(event, Stamp(Rank.CREATE, time, index), configs)
     reader = _READERS.get(event.type)
     return reader(event, Stamp(Rank.CREATE, time, index)) if reader else _refuse(event)
 
@@ -176,11 +179,11 @@ def _usage_and_cost(body: ObservationBody) -> tuple[Mapping[str, int] | None, Ma
     return usage, cost
 
 
-def _score_changes(event: Event, stamp: Stamp) -> list[Change]:
+def _score_changes(event: Event, stamp: Stamp, configs: ScoreConfigs | None) -> list[Change]:
     body = decode_score(event.body)
     if not body.id:
         body.id = event.id
-    return [change_of(body, stamp)]
+    return [change_of(body, stamp, configs=configs)]
 
 
 def _nothing(event: Event, stamp: Stamp) -> list[Change]:
@@ -190,7 +193,6 @@ def _nothing(event: Event, stamp: Stamp) -> list[Change]:
 
 _READERS: Mapping[str, Callable[[Event, Stamp], list[Change]]] = {
     "trace-create": _trace_changes,
-    "score-create": _score_changes,
     "sdk-log": _nothing,
 }
 

@@ -7,8 +7,10 @@ import uuid
 
 import msgspec
 
-from trunkline.errors import InvalidRequest
+from trunkline.errors import InvalidRequest, NotFound
+from trunkline.store.score_configs import ScoreConfigs
 from trunkline.tracing.documents import optional, strict_body
+from trunkline.tracing.score_rules import find_config, judged
 from trunkline.tracing.texts import check_id, clean, clean_or_none, environment_of
 from trunkline.tracing.times import parse_time
 from trunkline.types import JSON, Micros, Rank, ScoreChange, ScoreSource, ScoreType, Stamp, Struct
@@ -56,33 +58,43 @@ def read_score(body: JSON, *, now: Micros, author_id: str | None = None) -> Scor
     return change_of(decode_score(msgspec.json.encode(body)), Stamp(Rank.CREATE, now), author_id=author_id)
 
 
-def read_scores(body: bytes, *, now: Micros) -> ScoreBatch:
-    """Reads the body of ``POST /scores``.
+def read_scores(body: bytes, *, now: Micros, configs: ScoreConfigs | None = None) -> ScoreBatch:
+    """Reads the body of ``POST /scores``, holding each score to the one of `configs` that it names.
 
     Raises InvalidRequest where the body is no JSON, or is one score that is wrong; in an array the others count.
     """
     body = strict_body(body)
     if not body.lstrip().startswith(b"["):
-        return ScoreBatch(changes=(change_of(decode_score(body), Stamp(Rank.CREATE, now)),), errors=(), is_array=False)
+        change = change_of(decode_score(body), Stamp(Rank.CREATE, now), configs=configs)
+        return ScoreBatch(changes=(change,), errors=(), is_array=False)
     changes: list[ScoreChange] = []
     errors: list[str] = []
     for index, raw in enumerate(_decode_list(body)):
         try:
-            changes.append(change_of(decode_score(raw), Stamp(Rank.CREATE, now, index)))
-        except InvalidRequest as error:
+            changes.append(change_of(decode_score(raw), Stamp(Rank.CREATE, now, index), configs=configs))
+        except (InvalidRequest, NotFound) as error:
             errors.append(f"[{index}]: {error.message}")
     return ScoreBatch(changes=tuple(changes), errors=tuple(errors), is_array=True)
 
 
-def change_of(body: ScoreBody, stamp: Stamp, *, author_id: str | None = None) -> ScoreChange:
-    """Checks a score and infers its type: a number is NUMERIC, text CATEGORICAL, true and false BOOLEAN."""
+def change_of(
+    body: ScoreBody, stamp: Stamp, *, configs: ScoreConfigs | None = None, author_id: str | None = None
+) -> ScoreChange:
+    """Checks a score and infers its type: a number is NUMERIC, text CATEGORICAL, true and false BOOLEAN.
+
+    The config that it names decides its name and type; without `configs` that name is taken as it is. Raises
+    InvalidRequest, or NotFound for a config that is not among them.
+    """
     _check_target(body)
-    data_type = body.data_type or _inferred(body.value)
+    config = None if configs is None else find_config(body.config_id, body.data_type, body.source, configs)
+    data_type = ScoreType(config.data_type.value) if config else body.data_type or _inferred(body.value)
     value, string_value = _value(data_type, body.value)
+    if config is not None:
+        value = judged(config, value, string_value)
     return ScoreChange(
         id=check_id(body.id, "The score's id") if body.id else uuid.uuid4().hex,
         stamp=stamp,
-        name=check_id(body.name, "The score's name"),
+        name=config.name if config else check_id(body.name, "The score's name"),
         data_type=data_type,
         timestamp=parse_time(body.timestamp) if body.timestamp else stamp.time,
         value=value,

@@ -9,7 +9,7 @@ from litestar import Response, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.body import HTTPRequest, parts
 from trunkline.api.langfuse.intake import take_in
 from trunkline.store.control import now_micros
 from trunkline.tracing.ingestion import Batch, read_batch
@@ -23,9 +23,10 @@ async def ingest(request: HTTPRequest, writer: NamedDependency[Caller]) -> Respo
     Every event has its own result; the good ones are stored together before the answer.
     """
     batches: list[Batch] = []
+    configs = await parts(request).score_configs.of(writer.project_id)
 
     def read(body: bytes) -> Sequence[Change]:
-        batches.append(read_batch(body, now=now_micros()))
+        batches.append(read_batch(body, now=now_micros(), configs=configs))
         return batches[-1].changes
 
     await take_in(request, writer, read)

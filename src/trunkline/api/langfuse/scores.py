@@ -22,7 +22,7 @@ from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.store.control import now_micros
 from trunkline.store.traces import ScoreQuery, TraceQuery
-from trunkline.tracing.scores import ScoreBatch, read_scores
+from trunkline.tracing.scores import read_scores
 from trunkline.types import Caller, Score, ScoreSource, ScoreType
 
 PATH = "/api/public/scores"
@@ -41,7 +41,10 @@ async def create_scores(request: HTTPRequest, scorer: NamedDependency[Caller]) -
     were, else 207 that says what is wrong with the others.
     """
     services = parts(request)
-    batch = await take_body(request, services.settings.max_body_bytes, _read)
+    configs = await services.score_configs.of(scorer.project_id)
+    batch = await take_body(
+        request, services.settings.max_body_bytes, lambda body: read_scores(body, now=now_micros(), configs=configs)
+    )
     if batch.changes:
         await services.traces.write(scorer.project_id, batch.changes)
     if not batch.is_array:
@@ -51,10 +54,6 @@ async def create_scores(request: HTTPRequest, scorer: NamedDependency[Caller]) -
     errors = [{"message": message} for message in batch.errors]
     counts = {"accepted": len(batch.changes), "rejected": len(errors)}
     return answer(HTTPStatus.MULTI_STATUS, {**counts, "errors": errors})
-
-
-def _read(body: bytes) -> ScoreBatch:
-    return read_scores(body, now=now_micros())
 
 
 @delete(PATH + "/{score_id:path}")
