@@ -148,7 +148,6 @@ async def test_the_second_form_tells_of_the_trace(filled: httpx.AsyncClient) -> 
         "traces?orderBy=cost.asc",
         "traces?orderBy=timestamp",
         "traces?fields=everything",
-        "traces?filter=[]",
         "observations?type=THOUGHT",
         "observations?level=LOUD",
         "v2/observations?limit=1001",

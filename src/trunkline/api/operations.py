@@ -74,6 +74,7 @@ SELECTOR = (
     Query("label", description="Excludes `version`; `production` where neither is given."),
     Query("version", "integer"),
 )
+FILTER = Query("filter", description="Conditions as a JSON array of {type, column, operator, value, key}.")
 ENVIRONMENT = Query("environment", description="May be repeated.")
 PAGED = {"meta": PageMeta}
 
@@ -81,12 +82,15 @@ PROMPTS, TRACES, SCORES, NATIVE, SERVER = "Prompts", "Traces", "Scores", "Trunkl
 
 _TRACE_FILTERS = (
     *(*PAGE, *TIMES, ENVIRONMENT),
-    *map(Query, ("name", "userId", "sessionId", "tags", "version", "release", "orderBy", "fields")),
+    *(*map(Query, ("name", "userId", "sessionId", "tags", "version", "release", "orderBy", "fields")), FILTER),
 )
 _OBSERVATION_FILTERS = (
     *(ENVIRONMENT, Query("fromStartTime", "date-time"), Query("toStartTime", "date-time")),
     *(Query("isRootObservation", "boolean"), Query("limit", "integer")),
-    *map(Query, ("name", "userId", "type", "traceId", "parentObservationId", "sessionId", "level", "version")),
+    *(
+        *map(Query, ("name", "userId", "type", "traceId", "parentObservationId", "sessionId", "level", "version")),
+        FILTER,
+    ),
 )
 _SCORE_FILTERS = (
     *(*TIMES, ENVIRONMENT, Query("value", "number"), Query("limit", "integer")),
@@ -151,13 +155,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("DELETE", "/api/public/scores/{score_id}"): Operation(SCORES, status=204),
     ("GET", "/api/public/v2/scores"): Operation(
         SCORES,
-        query=(PAGE[0], *_SCORE_FILTERS, *map(Query, ("scoreIds", "traceTags"))),
+        query=(PAGE[0], *_SCORE_FILTERS, *map(Query, ("scoreIds", "traceTags")), FILTER),
         answer=Listed({}, beside=PAGED),
     ),
     ("GET", "/api/public/v2/scores/{score_id}"): Operation(SCORES, answer=LangfuseScore),
     ("GET", "/api/public/v3/scores"): Operation(
         SCORES,
-        query=(*_SCORE_FILTERS, *map(Query, ("id", "cursor", "valueMin", "valueMax"))),
+        query=(*_SCORE_FILTERS, *map(Query, ("id", "cursor", "valueMin", "valueMax", "authorUserId", "experimentId"))),
         answer=Listed(ScoreV3Shape, beside={"meta": {"type": "object"}}),
     ),
     ("GET", "/api/public/score-configs"): Operation(SCORES, query=PAGE, answer=Listed(ScoreConfigShape, beside=PAGED)),

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import apsw
 
 from trunkline.store.rollups import Series
+from trunkline.store.sqlite_filters import Bound
+from trunkline.store.sqlite_functions import register
 from trunkline.store.sqlite_rows import (
     OBSERVATION_COLUMNS,
     SCORE_COLUMNS,
@@ -23,7 +25,6 @@ from trunkline.store.sqlite_rows import (
 )
 from trunkline.store.sqlite_tables import dictionary_reader, find_project, series_from
 from trunkline.store.sqlite_where import (
-    Bound,
     Where,
     after_cursor,
     numbers,
@@ -63,7 +64,9 @@ _TEXTS = "SELECT t.text, t.content FROM carray(?) AS c CROSS JOIN texts AS t ON 
 class Reader:
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self._unpack = dictionary_reader(connection).unpack
+        texts = dictionary_reader(connection)
+        self._unpack = texts.unpack
+        register(connection, texts)
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -183,7 +186,7 @@ class Reader:
 def _narrow(source: str, query: ObservationQuery) -> str:
     """What has to be counted: without conditions on the series an index answers alone."""
     of_series = (query.name, query.types, query.environments, query.model, query.prompt_name, query.prompt_version)
-    return source if any(of_series) else "observations AS o"
+    return source if any(of_series) or query.conditions else "observations AS o"
 
 
 _NO_SUMS = TraceSums()

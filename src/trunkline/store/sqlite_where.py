@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Any
 
 import apsw
 
+from trunkline.store.filters import Condition
 from trunkline.store.rollups import HOUR
+from trunkline.store.sqlite_columns import OBSERVATIONS, SCORES, TRACES, Columns
+from trunkline.store.sqlite_filters import Bound, compile_condition
 from trunkline.store.sqlite_rows import LEVELS, ROOT, encode_id
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
 from trunkline.types import Micros
-
-Bound = Any
-"""A value of SQLite or an array for ``carray(?)``, for which the stubs of apsw have no name."""
 
 
 class Where:
@@ -43,6 +42,11 @@ class Where:
         if until is not None:
             self.add(f"{column} < ?", until)
 
+    def hold(self, columns: Columns, project: int, conditions: Sequence[Condition]) -> None:
+        for condition in conditions:
+            sql, values = compile_condition(columns, project, condition)
+            self.add(sql, *values)
+
     def __str__(self) -> str:
         return " AND ".join(self._conditions)
 
@@ -65,6 +69,7 @@ def where_traces(project: int, query: TraceQuery) -> Where:
     if query.ids:
         where.add("t.id IN carray(?)", apsw.carray(tuple(encode_id(id) for id in query.ids)))
     _with_tags(where, query.tags)
+    where.hold(TRACES, project, query.conditions)
     return where
 
 
@@ -98,6 +103,7 @@ def where_observations(project: int, query: ObservationQuery) -> Where:
     if query.session_id is not None:
         session = query.session_id
         where.add("o.trace IN (SELECT trace FROM traces WHERE project = ? AND session_id = ?)", project, session)
+    where.hold(OBSERVATIONS, project, query.conditions)
     return where
 
 
@@ -141,6 +147,9 @@ def where_scores(project: int, query: ScoreQuery) -> Where:
         traces.equal("t.user_id", query.user_id)
         _with_tags(traces, query.trace_tags)
         where.add(f"s.trace_id IN (SELECT t.id FROM traces AS t WHERE {traces})", *traces.values)  # noqa: S608
+    where.hold(SCORES, project, query.conditions)
+    if query.after is not None:
+        where.add("(s.timestamp, s.id) < (?, ?)", query.after.timestamp, encode_id(query.after.id))
     return where
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from trunkline.store.filters import Condition
 from trunkline.types import (
     Change,
     Level,
@@ -55,6 +56,7 @@ class TraceQuery(Struct, frozen=True, kw_only=True):
     order_by: TraceOrder = TraceOrder.TIMESTAMP
     descending: bool = True
     ids: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     name: str | None = None
     user_id: str | None = None
     session_id: str | None = None
@@ -85,6 +87,7 @@ class ObservationQuery(Struct, frozen=True, kw_only=True):
     offset: int = 0
     after: ObservationCursor | None = None
     descending: bool = True
+    conditions: tuple[Condition, ...] = ()
     name: str | None = None
     types: tuple[ObservationType, ...] = ()
     trace_id: str | None = None
@@ -106,11 +109,21 @@ class ObservationQuery(Struct, frozen=True, kw_only=True):
     count: bool = True
 
 
+class ScoreCursor(Struct, frozen=True, kw_only=True):
+    """The last score of a page."""
+
+    timestamp: Micros
+    id: str
+
+
 class ScoreQuery(Struct, frozen=True, kw_only=True):
-    """A page of scores, newest first. `user_id` and `trace_tags` are those of its trace."""
+    """A page of scores, newest first. `user_id` and `trace_tags` are those of its trace. `after` takes the place of
+    `offset`."""
 
     limit: int = 50
     offset: int = 0
+    after: ScoreCursor | None = None
+    conditions: tuple[Condition, ...] = ()
     ids: tuple[str, ...] = ()
     name: str | None = None
     trace_id: str | None = None

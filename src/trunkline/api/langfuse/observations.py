@@ -13,18 +13,35 @@ from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.filter_columns import OBSERVATION_FILTERS, OBSERVATION_FILTERS_V2, Filters
+from trunkline.api.langfuse.filters import leave_out, read_filter
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.links import links
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.shapes import V2_DEFAULT_GROUPS, V2_GROUPS, observation_v2, observation_view
-from trunkline.api.langfuse.traces import NO_FILTER
 from trunkline.api.services import Services
 from trunkline.errors import NotFound
+from trunkline.store.filters import Column, Condition, IsNull, TextIs, TextOperator
 from trunkline.store.traces import ObservationCursor, ObservationQuery, TraceQuery
 from trunkline.types import Caller, Level, Micros, Observation, ObservationType, Trace
 
 PATH = "/api/public/observations"
 V2_LIMIT = 1000
+SIMPLE_FILTERS = {
+    "name": Column.NAME,
+    "userId": Column.USER_ID,
+    "sessionId": Column.SESSION_ID,
+    "type": Column.TYPE,
+    "traceId": Column.TRACE_ID,
+    "level": Column.LEVEL,
+    "parentObservationId": Column.PARENT_ID,
+    "isRootObservation": Column.IS_ROOT,
+    "environment": Column.ENVIRONMENT,
+    "version": Column.VERSION,
+    "fromStartTime": Column.START_TIME,
+    "toStartTime": Column.START_TIME,
+}
+"""The columns that parameters of their own ask about."""
 TEXT_GROUPS = frozenset({"io", "metadata", "model"})
 OF_THE_TRACE = frozenset({"basic", "trace_context"})
 """Groups of the second form that tell something of the observation's trace."""
@@ -37,7 +54,7 @@ async def list_observations(
     """Observations, latest start first."""
     params = Params(request.scope["query_string"])
     page, limit = params.page(), params.limit()
-    query = _query(params, limit=limit, offset=(page - 1) * limit)
+    query = _query(params, OBSERVATION_FILTERS, limit=limit, offset=(page - 1) * limit)
     params.check()
     found, total = await services.traces.observations(caller.project_id, query)
     look_up = links(services, caller.project_id)
@@ -68,10 +85,15 @@ async def list_observations_v2(
     expand = params.listed("expandMetadata")
     if params.flag("parseIoAsJson"):
         params.fault("parseIoAsJson", "input and output are always raw strings; leave this parameter out")
-    if params.given("parentObservationId") and params.text("parentObservationId") is None:
-        params.fault("parentObservationId", "an empty value is not offered yet; use isRootObservation=true")
     # One more than the page: whether there is a next page is known without counting.
-    query = _query(params, limit=limit + 1, after=_cursor(params), texts=bool(groups & TEXT_GROUPS), count=False)
+    query = _query(
+        params,
+        OBSERVATION_FILTERS_V2,
+        limit=limit + 1,
+        after=_cursor(params),
+        texts=bool(groups & TEXT_GROUPS),
+        count=False,
+    )
     params.check()
     found, _ = await services.traces.observations(caller.project_id, query)
     page, more = found[:limit], len(found) > limit
@@ -87,6 +109,7 @@ async def list_observations_v2(
 
 def _query(
     params: Params,
+    filters: Filters,
     *,
     limit: int,
     offset: int = 0,
@@ -95,12 +118,17 @@ def _query(
     count: bool = True,
 ) -> ObservationQuery:
     """The filters that both forms have."""
-    params.refuse("filter", NO_FILTER)
+    conditions = read_filter(params, filters)
+    _check_content(params, conditions)
+    leave_out(params, SIMPLE_FILTERS, conditions)
+    if filters is OBSERVATION_FILTERS_V2 and params.given("parentObservationId"):
+        conditions = (*conditions, *_without_parent(params))
     kind = params.choice("type", ObservationType)
     return ObservationQuery(
         limit=limit,
         offset=offset,
         after=after,
+        conditions=conditions,
         name=params.text("name"),
         types=() if kind is None else (kind,),
         trace_id=params.text("traceId"),
@@ -116,6 +144,20 @@ def _query(
         texts=texts,
         count=count,
     )
+
+
+def _check_content(params: Params, conditions: Iterable[Condition]) -> None:
+    """A search through inputs or outputs needs one condition that an index can answer."""
+    asked = [each for each in conditions if isinstance(each, TextIs) and each.column in (Column.INPUT, Column.OUTPUT)]
+    if asked and not any(each.operator in (TextOperator.EQUAL, TextOperator.MATCHES) for each in asked):
+        params.fault(
+            "filter", "a filter on input or output needs one with `=` or `matches` on input or output beside it"
+        )
+
+
+def _without_parent(params: Params) -> tuple[Condition, ...]:
+    """An empty parent asks for observations without one."""
+    return () if params.text("parentObservationId") else (IsNull(column=Column.PARENT_ID),)
 
 
 async def _traces_of(observations: Iterable[Observation], services: Services, project_id: str) -> Mapping[str, Trace]:

@@ -7,7 +7,7 @@ raises InvalidData with one issue a fault; parameters that a route does not know
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -45,7 +45,15 @@ class Params:
             self._values.setdefault(name.removesuffix("[]"), []).append(value)
 
     def fault(self, name: str, message: str, code: str = "custom") -> None:
-        self._issues.append({"code": code, "path": [name], "message": message})
+        self.fault_at((name,), message, code)
+
+    def fault_at(self, path: Sequence[str | int], message: str, code: str = "custom") -> None:
+        """A fault within a parameter that is a document."""
+        self._issues.append({"code": code, "path": list(path), "message": message})
+
+    def leave_out(self, name: str) -> None:
+        """Reads the parameter as not given from now on: another takes precedence."""
+        self._values.pop(name, None)
 
     def check(self) -> None:
         if self._issues:
@@ -55,10 +63,10 @@ class Params:
         """Whether the parameter is there, even if empty."""
         return name in self._values
 
-    def text(self, name: str) -> str | None:
+    def text(self, name: str, most: int = MAX_TEXT) -> str | None:
         value = self._values.get(name, [""])[-1]
-        if len(value) > MAX_TEXT:
-            self.fault(name, f"at most {MAX_TEXT} characters", "too_big")
+        if len(value) > most:
+            self.fault(name, f"at most {most} characters", "too_big")
             return None
         return value or None
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Literal, cast
 
-import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 
@@ -16,21 +12,18 @@ from trunkline.api.errors import answer
 from trunkline.api.langfuse.body import HTTPRequest, parts, take_body
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.params import Params, rest_of_path
+from trunkline.api.langfuse.score_params import encode_cursor, query_v2, query_v3
 from trunkline.api.langfuse.shapes_scores import V3_GROUPS, ScoreTrace, score_trace, score_v2, score_v3
-from trunkline.api.langfuse.traces import NO_FILTER
 from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.store.control import now_micros
-from trunkline.store.traces import ScoreQuery, TraceQuery
+from trunkline.store.traces import TraceQuery
 from trunkline.tracing.scores import read_scores
-from trunkline.types import Caller, Score, ScoreSource, ScoreType
+from trunkline.types import Caller, Score
 
 PATH = "/api/public/scores"
 V2 = "/api/public/v2/scores"
 V2_GROUPS = frozenset({"score", "trace"})
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
-Operator = Literal["=", "!=", "<", "<=", ">", ">="]
-ONE_VALUE = "only one value is offered here so far"
 
 
 @post(PATH, status_code=HTTPStatus.OK, request_max_body_size=None)
@@ -74,9 +67,7 @@ async def list_scores_v2(
     params = Params(request.scope["query_string"])
     page, limit = params.page(), params.limit()
     groups = params.groups(V2_GROUPS, V2_GROUPS)
-    query = _query_v2(params, limit=limit, offset=(page - 1) * limit)
-    if "trace" not in groups and (query.user_id or query.trace_tags):
-        params.fault("fields", "filters by userId or traceTags need the field group `trace`")
+    query = query_v2(params, limit=limit, offset=(page - 1) * limit, with_trace="trace" in groups)
     params.check()
     scores, total = await services.traces.scores(caller.project_id, query)
     traces = await _traces_of(scores, services, caller.project_id) if "trace" in groups else None
@@ -108,87 +99,15 @@ async def list_scores_v3(
     """Scores, newest first, with one `value` whose type depends on `dataType`."""
     params = Params(request.scope["query_string"])
     limit = params.limit()
-    offset = params.read("cursor", _decode_offset, "expected the cursor of an earlier answer") or 0
     groups = params.groups((), V3_GROUPS)
-    query = _query_v3(params, limit=limit + 1, offset=offset)
+    query = query_v3(params, limit=limit + 1)
     params.check()
     scores, _ = await services.traces.scores(caller.project_id, query)
     meta: dict[str, object] = {"limit": limit}
     if len(scores) > limit:
-        meta["cursor"] = _encode_offset(offset + limit)
+        meta["cursor"] = encode_cursor(scores[limit - 1])
     shown = [score_v3(score, caller.project_id, groups) for score in scores[:limit]]
     return answer(HTTPStatus.OK, {"data": shown, "meta": meta})
-
-
-def _query_v2(params: Params, *, limit: int, offset: int) -> ScoreQuery:
-    params.refuse("filter", NO_FILTER)
-    operator, value = params.text("operator"), params.number("value")
-    if (operator is None) != (value is None):
-        params.fault("operator", "operator and value go together")
-    elif operator is not None and operator not in OPERATORS:
-        params.fault("operator", f"expected one of {', '.join(OPERATORS)}")
-    return ScoreQuery(
-        limit=limit,
-        offset=offset,
-        ids=params.listed("scoreIds"),
-        name=params.text("name"),
-        trace_id=params.text("traceId"),
-        observation_id=_single(params, "observationId"),
-        session_id=params.text("sessionId"),
-        run_id=params.text("datasetRunId"),
-        source=params.choice("source", ScoreSource),
-        data_type=params.choice("dataType", ScoreType),
-        operator=cast("Operator | None", operator),
-        value=value,
-        config_id=params.text("configId"),
-        queue_id=params.text("queueId"),
-        environments=params.texts("environment"),
-        user_id=params.text("userId"),
-        trace_tags=params.texts("traceTags"),
-        since=params.time("fromTimestamp"),
-        until=params.time("toTimestamp"),
-    )
-
-
-def _query_v3(params: Params, *, limit: int, offset: int) -> ScoreQuery:
-    """Where the third form takes several values with commas between them, this server takes one so far."""
-    for name in ("authorUserId", "value", "valueMin", "valueMax"):
-        params.refuse(name, "this filter is not offered yet")
-    sources, types = params.choices("source", ScoreSource), params.choices("dataType", ScoreType)
-    for name, values in (("source", sources), ("dataType", types)):
-        if len(values) > 1:
-            params.fault(name, ONE_VALUE, "unsupported")
-    subjects = [name for name in ("traceId", "sessionId", "experimentId") if params.listed(name)]
-    if len(subjects) > 1:
-        params.fault(subjects[1], f"{' and '.join(subjects)} exclude each other")
-    if params.listed("observationId") and subjects != ["traceId"]:
-        params.fault("observationId", "needs traceId: ids of observations belong to a trace")
-    return ScoreQuery(
-        limit=limit,
-        offset=offset,
-        ids=params.listed("id"),
-        name=_single(params, "name"),
-        trace_id=_single(params, "traceId"),
-        observation_id=_single(params, "observationId"),
-        session_id=_single(params, "sessionId"),
-        run_id=_single(params, "experimentId"),
-        source=sources[0] if sources else None,
-        data_type=types[0] if types else None,
-        config_id=_single(params, "configId"),
-        queue_id=_single(params, "queueId"),
-        environments=params.listed("environment"),
-        since=params.time("fromTimestamp"),
-        until=params.time("toTimestamp"),
-        count=False,
-    )
-
-
-def _single(params: Params, name: str) -> str | None:
-    """A parameter that upstream takes as a list, for a filter that knows one value."""
-    values = params.listed(name)
-    if len(values) > 1:
-        params.fault(name, ONE_VALUE, "unsupported")
-    return values[0] if values else None
 
 
 async def _traces_of(scores: Iterable[Score], services: Services, project_id: str) -> Mapping[str, ScoreTrace]:
@@ -196,17 +115,6 @@ async def _traces_of(scores: Iterable[Score], services: Services, project_id: st
     query = TraceQuery(ids=ids, limit=len(ids), texts=False, sums=False, count=False)
     traces = (await services.traces.traces(project_id, query))[0] if ids else []
     return {trace.id: score_trace(trace) for trace in traces}
-
-
-def _encode_offset(offset: int) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(offset)).decode()
-
-
-def _decode_offset(cursor: str) -> int:
-    try:
-        return max(0, msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=int))
-    except (binascii.Error, msgspec.DecodeError) as error:
-        raise ValueError("not a cursor of this API") from error
 
 
 def _unknown(score_id: str) -> NotFound:

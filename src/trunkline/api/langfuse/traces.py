@@ -9,12 +9,15 @@ from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.body import HTTPRequest, decode_json, take_body
+from trunkline.api.langfuse.filter_columns import TRACE_FILTERS
+from trunkline.api.langfuse.filters import leave_out, read_filter
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.links import links
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.shapes import TRACE_GROUPS, trace_in_list, trace_with_details
 from trunkline.api.services import Services
 from trunkline.errors import InvalidData, NotFound
+from trunkline.store.filters import Column
 from trunkline.store.traces import TraceOrder, TraceQuery
 from trunkline.types import JSON, Caller
 
@@ -29,7 +32,18 @@ ORDERS = {
     "version": TraceOrder.VERSION,
     "environment": TraceOrder.ENVIRONMENT,
 }
-NO_FILTER = "`filter` is not offered yet; use the other query parameters"
+SIMPLE_FILTERS = {
+    "name": Column.NAME,
+    "userId": Column.USER_ID,
+    "sessionId": Column.SESSION_ID,
+    "tags": Column.TAGS,
+    "environment": Column.ENVIRONMENT,
+    "version": Column.VERSION,
+    "release": Column.RELEASE,
+    "fromTimestamp": Column.TIMESTAMP,
+    "toTimestamp": Column.TIMESTAMP,
+}
+"""The columns that parameters of their own ask about."""
 MAX_DELETED = 1000
 """Traces that one bulk deletion takes."""
 
@@ -43,10 +57,12 @@ async def list_traces(
     page, limit = params.page(), params.limit()
     groups = params.groups(TRACE_GROUPS, TRACE_GROUPS)
     order_by, descending = _order(params)
-    params.refuse("filter", NO_FILTER)
+    conditions = read_filter(params, TRACE_FILTERS)
+    leave_out(params, SIMPLE_FILTERS, conditions)
     query = TraceQuery(
         limit=limit,
         offset=(page - 1) * limit,
+        conditions=conditions,
         order_by=order_by,
         descending=descending,
         name=params.text("name"),
