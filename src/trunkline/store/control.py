@@ -22,7 +22,7 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from trunkline.errors import InvalidRequest, NotFound
 from trunkline.store.control_engine import migrate, open_engine, reading, writing
@@ -113,6 +113,11 @@ class ControlStore:
     def close(self) -> None:
         self._engine.dispose()
         self._hurried.dispose()
+
+    @property
+    def engine(self) -> Engine:
+        """For the other tables of the same database."""
+        return self._engine
 
     def generation(self) -> int:
         """Counts the changes of all processes. A different number than before: read again what was cached.
