@@ -34,6 +34,8 @@ from trunkline.serving.cache import SharedCache
 from trunkline.serving.fetches import FetchCounts
 from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.datasets import DatasetStore
+from trunkline.store.experiments import ExperimentStore
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -167,6 +169,8 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         prompts=prompts,
         traces=SQLiteTraceStore(folder.traces, pricer=price_observation),
         score_configs=ScoreConfigStore(control),
+        datasets=DatasetStore(control.engine),
+        experiments=ExperimentStore(control.engine),
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

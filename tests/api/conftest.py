@@ -22,6 +22,8 @@ from trunkline.registry.repository import init_repository
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore
+from trunkline.store.datasets import DatasetStore
+from trunkline.store.experiments import ExperimentStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
@@ -96,6 +98,8 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         prompts=PromptServer(registries, PromptEncoder(), secret=SIGNING_KEY),
         traces=traces,
         score_configs=ScoreConfigStore(control),
+        datasets=DatasetStore(control.engine),
+        experiments=ExperimentStore(control.engine),
         metrics=Metrics(),
     )
     yield World(create_app(services), services, headers)

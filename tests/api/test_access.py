@@ -13,12 +13,30 @@ from api.contract import check_error
 from trunkline.api.access import PUBLIC, access_level
 from trunkline.api.app import create_litestar
 from trunkline.api.openapi import api_routes
+from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import TrunklineError
 from trunkline.store.score_configs import ScoreConfig, ScoreConfigType
 
 MARK = "xyzzy-only-for-project-one"
 PROMPT = {"name": "hidden", "prompt": MARK, "labels": ["production"]}
 TIME = "2026-03-01T12:00:00.000Z"
+
+
+SPAN = ExperimentSpan(
+    experiment_id="e",
+    name="run",
+    description=MARK,
+    metadata=None,
+    dataset_id="any",
+    item_id="i",
+    item_version=None,
+    item_metadata=None,
+    expected_output=None,
+    trace_id="t",
+    span_id="o",
+    start=1,
+    end=None,
+)
 
 
 class Row(NamedTuple):
@@ -32,6 +50,7 @@ class Row(NamedTuple):
 NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id": "t", "name": MARK}}
 NEW_SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 1, "comment": MARK}
 NEW_CONFIG = {"name": "quality", "dataType": "NUMERIC"}
+RUN_ITEM = {"runName": "run", "datasetItemId": "item", "traceId": "t"}
 ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/health"): Row("public", "/api/public/health"),
     ("GET", "/api/public/projects"): Row("caller", "/api/public/projects"),
@@ -62,6 +81,19 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("PATCH", "/api/public/score-configs/{config_id}"): Row(
         "writer", "/api/public/score-configs/c", {"isArchived": True}
     ),
+    ("POST", "/api/public/v2/datasets"): Row("writer", "/api/public/v2/datasets", {"name": "new"}),
+    ("GET", "/api/public/v2/datasets"): Row("caller", "/api/public/v2/datasets"),
+    ("GET", "/api/public/v2/datasets/{dataset_name}"): Row("caller", "/api/public/v2/datasets/data"),
+    ("POST", "/api/public/datasets"): Row("writer", "/api/public/datasets", {"name": "new"}),
+    ("GET", "/api/public/datasets"): Row("caller", "/api/public/datasets"),
+    ("GET", "/api/public/datasets/{dataset_name}"): Row("caller", "/api/public/datasets/data/runs/run"),
+    ("DELETE", "/api/public/datasets/{dataset_name}"): Row("writer", "/api/public/datasets/data/runs/run"),
+    ("POST", "/api/public/dataset-items"): Row("writer", "/api/public/dataset-items", {"datasetName": "data"}),
+    ("GET", "/api/public/dataset-items"): Row("caller", "/api/public/dataset-items"),
+    ("GET", "/api/public/dataset-items/{item_id}"): Row("caller", "/api/public/dataset-items/item"),
+    ("DELETE", "/api/public/dataset-items/{item_id}"): Row("writer", "/api/public/dataset-items/item"),
+    ("POST", "/api/public/dataset-run-items"): Row("writer", "/api/public/dataset-run-items", RUN_ITEM),
+    ("GET", "/api/public/dataset-run-items"): Row("caller", "/api/public/dataset-run-items?datasetId=any&runName=run"),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
     ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),
@@ -106,9 +138,13 @@ async def filled(world: World, api: httpx.AsyncClient) -> World:
         ("/api/public/v2/prompts", PROMPT),
         ("/api/public/ingestion", {"batch": batch}),
         ("/api/public/scores", NEW_SCORE),
+        ("/api/public/v2/datasets", {"name": "data", "description": MARK}),
+        ("/api/public/dataset-items", {"id": "item", "datasetName": "data", "input": MARK}),
+        ("/api/public/dataset-run-items", RUN_ITEM),
     ):
         answer = await api.post(path, json=body)
         assert answer.is_success, answer.text
+    world.services.experiments.record("one", [SPAN])
     return world
 
 
@@ -121,7 +157,10 @@ async def state(world: World) -> tuple[Any, ...]:
     """All that a request could have changed in project one."""
     parts = []
     async with world.client("key") as client:
-        for path in ("traces", "observations", "v2/scores", "score-configs"):
+        for path in (
+            *("traces", "observations", "v2/scores", "score-configs"),
+            *("datasets", "dataset-items", "datasets/data/runs"),
+        ):
             parts.append((await client.get(f"/api/public/{path}")).json()["data"])
     keys = [(key.public_key, key.revoked_at) for key in world.services.control.keys("one")]
     settings = world.services.control.project_settings("one")

@@ -26,6 +26,8 @@ from trunkline.registry.repository import init_repository
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import load_settings
 from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.datasets import DatasetStore
+from trunkline.store.experiments import ExperimentStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
@@ -100,6 +102,8 @@ def open_world(folder: Path) -> Iterator[World]:
         prompts=PromptServer(registries, PromptEncoder(), secret=SIGNING_KEY),
         traces=SQLiteTraceStore(folder / "traces.db", pricer=price_observation),
         score_configs=ScoreConfigStore(control),
+        datasets=DatasetStore(control.engine),
+        experiments=ExperimentStore(control.engine),
         metrics=Metrics(),
     )
     try:

@@ -18,8 +18,20 @@ from trunkline.api.access import caller_dependencies, check_access
 from trunkline.api.cross_origin import open_to_browsers
 from trunkline.api.errors import handle_error
 from trunkline.api.fastpath import App, Outer
+from trunkline.api.langfuse import (
+    dataset_items,
+    dataset_run_items,
+    datasets,
+    ingestion,
+    observations,
+    otel,
+    projects,
+    prompts,
+    score_configs,
+    scores,
+    traces,
+)
 from trunkline.api.langfuse import health as langfuse_health
-from trunkline.api.langfuse import ingestion, observations, otel, projects, prompts, score_configs, scores, traces
 from trunkline.api.native import compiling, keys, metrics, project_settings, promotions, versions
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
@@ -27,6 +39,7 @@ from trunkline.errors import TrunklineError
 MODULES = (
     *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores),
     *(score_configs,),
+    *(datasets, dataset_items, dataset_run_items),
     *(compiling, versions, metrics, promotions, keys, project_settings),
     *(health, openapi),
 )

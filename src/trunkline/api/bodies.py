@@ -28,6 +28,14 @@ def invalid_data(error: msgspec.ValidationError) -> InvalidData:
     return InvalidData([_issue(str(error))])
 
 
+def decode(body: bytes, shape: type[Shape]) -> Shape:
+    """A body's JSON as `shape`, whose raw parts are left as they came. Raises InvalidData as `convert` does."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        raise InvalidData([_issue(str(error))]) from None
+
+
 def _issue(said: str) -> dict[str, object]:
     """msgspec's message, whose end names the place, as an issue."""
     matched = _PLACE.match(said)

@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 
 from trunkline.api.langfuse.formats import PageMeta
 from trunkline.api.langfuse.shapes import ObservationShape
+from trunkline.api.langfuse.shapes_datasets import (
+    CreateDataset,
+    CreateDatasetItem,
+    CreateDatasetRunItem,
+    DatasetItemShape,
+    DatasetRunItemShape,
+    DatasetRunShape,
+    DatasetShape,
+)
 from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
 from trunkline.api.langfuse.shapes_score_configs import CreateScoreConfig, ScoreConfigShape, UpdateScoreConfig
 from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
@@ -79,6 +88,7 @@ ENVIRONMENT = Query("environment", description="May be repeated.")
 PAGED = {"meta": PageMeta}
 
 PROMPTS, TRACES, SCORES, NATIVE, SERVER = "Prompts", "Traces", "Scores", "Trunkline", "Server"
+DATASETS = "Datasets"
 
 _TRACE_FILTERS = (
     *(*PAGE, *TIMES, ENVIRONMENT),
@@ -169,6 +179,39 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/public/score-configs/{config_id}"): Operation(SCORES, answer=ScoreConfigShape),
     ("PATCH", "/api/public/score-configs/{config_id}"): Operation(
         SCORES, body=UpdateScoreConfig, answer=ScoreConfigShape
+    ),
+    ("POST", "/api/public/v2/datasets"): Operation(DATASETS, body=CreateDataset, answer=DatasetShape),
+    ("GET", "/api/public/v2/datasets"): Operation(DATASETS, query=PAGE, answer=Listed(DatasetShape, beside=PAGED)),
+    ("GET", "/api/public/v2/datasets/{dataset_name}"): Operation(DATASETS, answer=DatasetShape),
+    ("POST", "/api/public/datasets"): Operation(DATASETS, body=CreateDataset, answer=DatasetShape),
+    ("GET", "/api/public/datasets"): Operation(DATASETS, query=PAGE, answer=Listed(DatasetShape, beside=PAGED)),
+    ("GET", "/api/public/datasets/{dataset_name}"): Operation(
+        DATASETS,
+        query=PAGE,
+        answer=(Listed(DatasetRunShape, beside=PAGED), DatasetRunShape, DatasetShape),
+        path="/api/public/datasets/{dataset_name}/runs",
+    ),
+    ("DELETE", "/api/public/datasets/{dataset_name}"): Operation(
+        DATASETS, path="/api/public/datasets/{dataset_name}/runs/{run_name}"
+    ),
+    ("POST", "/api/public/dataset-items"): Operation(DATASETS, body=CreateDatasetItem, answer=DatasetItemShape),
+    ("GET", "/api/public/dataset-items"): Operation(
+        DATASETS,
+        query=(
+            *(*PAGE, *map(Query, ("datasetName", "sourceTraceId", "sourceObservationId"))),
+            Query("version", "date-time", "The dataset as it stood then."),
+        ),
+        answer=Listed(DatasetItemShape, beside=PAGED),
+    ),
+    ("GET", "/api/public/dataset-items/{item_id}"): Operation(DATASETS, answer=DatasetItemShape),
+    ("DELETE", "/api/public/dataset-items/{item_id}"): Operation(DATASETS),
+    ("POST", "/api/public/dataset-run-items"): Operation(
+        DATASETS, body=CreateDatasetRunItem, answer=DatasetRunItemShape
+    ),
+    ("GET", "/api/public/dataset-run-items"): Operation(
+        DATASETS,
+        query=(Query("datasetId", required=True), Query("runName", required=True), *PAGE),
+        answer=Listed(DatasetRunItemShape, beside=PAGED),
     ),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),

@@ -14,6 +14,8 @@ from trunkline.registry.registry import Registry
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
 from trunkline.store.control import ControlStore, now_micros
+from trunkline.store.datasets import DatasetStore
+from trunkline.store.experiments import ExperimentStore
 from trunkline.store.project_settings import ProjectSettings
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
@@ -31,6 +33,8 @@ class Services:
     prompts: PromptServer
     traces: TraceStore
     score_configs: ScoreConfigStore
+    datasets: DatasetStore
+    experiments: ExperimentStore
     metrics: Metrics
     access_log: AccessLog | None = None
     started_at: Micros = field(default_factory=now_micros)

@@ -23,6 +23,8 @@ from trunkline.registry.working_tree import WorkingTree
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
 from trunkline.store.control import ControlStore
+from trunkline.store.datasets import DatasetStore
+from trunkline.store.experiments import ExperimentStore
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -97,6 +99,8 @@ def _services(registry: Registry, control: ControlStore, access: AsOperator, tra
         prompts=PromptServer(registries, PromptEncoder(), secret=key),
         traces=SQLiteTraceStore(traces),
         score_configs=ScoreConfigStore(control),
+        datasets=DatasetStore(control.engine),
+        experiments=ExperimentStore(control.engine),
         metrics=Metrics(),
     )
 

@@ -29,6 +29,8 @@ from trunkline.tracing.usage import cost_of, usage_of
 from trunkline.types import JSON, ObservationType
 
 PREFIX = "langfuse."
+EXPERIMENT = "langfuse.experiment."
+"""What a span says of the experiment that it is part of, which is kept apart (`trunkline.evaluation`)."""
 _METADATA = (
     ("langfuse.observation.metadata", "metadata"),
     ("langfuse.trace.metadata", "trace_metadata"),
@@ -144,7 +146,7 @@ def read_rarer(reading: Reading, keys: Iterable[str], *, is_encoded: bool) -> No
             setattr(reading, field[0], field[1](value) or getattr(reading, field[0]))
         elif field := OLDER.get(key):
             _fill(reading, field, value)
-        elif not _read_metadata(reading, key, value, is_encoded=is_encoded):
+        elif not key.startswith(EXPERIMENT) and not _read_metadata(reading, key, value, is_encoded=is_encoded):
             continue
         reading.use(key)
 

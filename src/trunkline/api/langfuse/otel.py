@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from litestar import Response, post
 from litestar.di import NamedDependency
 
-from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.body import HTTPRequest, parts
 from trunkline.api.langfuse.intake import take_in
+from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import InvalidRequest
+from trunkline.evaluation.experiment_spans import experiment_spans
 from trunkline.store.control import now_micros
 from trunkline.tracing.otlp import changes_of, decode_json, decode_protobuf
 from trunkline.types import Caller, Change
@@ -25,16 +28,18 @@ async def export_traces(request: HTTPRequest, writer: NamedDependency[Caller]) -
     It is stored whole or not at all. The answer has the encoding of the request; an empty one says that all was taken.
     """
     content_type = _content_type(request)
-    await take_in(request, writer, _read_protobuf if content_type == PROTOBUF else _read_json)
+    decode = decode_protobuf if content_type == PROTOBUF else decode_json
+    experiments: list[ExperimentSpan] = []
+
+    def read(body: bytes) -> list[Change]:
+        export, now = decode(body), now_micros()
+        experiments.extend(experiment_spans(export, now=now))
+        return changes_of(export, now=now)
+
+    await take_in(request, writer, read)
+    if experiments:
+        await asyncio.to_thread(parts(request).experiments.record, writer.project_id, experiments)
     return Response(b"" if content_type == PROTOBUF else b"{}", media_type=content_type)
-
-
-def _read_protobuf(body: bytes) -> list[Change]:
-    return changes_of(decode_protobuf(body), now=now_micros())
-
-
-def _read_json(body: bytes) -> list[Change]:
-    return changes_of(decode_json(body), now=now_micros())
 
 
 def _content_type(request: HTTPRequest) -> str:
