@@ -36,6 +36,7 @@ class DataFolder:
         self.control = self.path / "control.db"
         self.registry = self.path / "registry.db"
         self.traces = self.path / "traces.db"
+        self.media = self.path / "media"
         self.run = self.path / "run"
         self.receive_socket = self.run / "receive.sock"
         self._signing_key = self.path / "signing.key"

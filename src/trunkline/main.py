@@ -36,6 +36,7 @@ from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
+from trunkline.store.media import open_media
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -171,6 +172,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
+        media=open_media(settings, control, folder.media, key),
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

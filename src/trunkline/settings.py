@@ -57,6 +57,19 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         20_000_000, ge=1024, description="Largest request body, in bytes, as sent and after decompression."
     )
+    media_max_bytes: int = Field(1_000_000_000, ge=1, description="Largest medium, in bytes, that may be uploaded.")
+    media_url_s: int = Field(
+        3600, ge=10, le=604_800, description="Seconds that a signed address of a medium is good for."
+    )
+    media_s3_bucket: str = Field("", description="Bucket of an S3-compatible store for media; empty: the data folder.")
+    media_s3_endpoint: str = Field("", description="Address of the store; empty: Amazon's own for the region.")
+    media_s3_region: str = Field("us-east-1", description="Region of the store.")
+    media_s3_access_key: str = Field("", description="Access key of the store; empty: found as AWS's own tools do.")
+    media_s3_secret_key: SecretStr = Field(SecretStr(""), description="Secret key that goes with the access key.")
+    media_s3_prefix: str = Field("", description="What the names of the store's objects begin with, such as `media/`.")
+    media_s3_path_style: bool = Field(
+        False, description="Name the bucket in the path, not in the host; most stores other than Amazon's need it."
+    )
     shutdown_s: int = Field(10, ge=1, description="Seconds that a stopping server gives to requests under way.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")

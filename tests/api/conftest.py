@@ -24,6 +24,7 @@ from trunkline.settings import Settings, load_settings
 from trunkline.store.control import ControlStore
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
+from trunkline.store.media import open_media
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
@@ -100,6 +101,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
+        media=open_media(settings, control, settings.data / "media", SIGNING_KEY),
         metrics=Metrics(),
     )
     yield World(create_app(services), services, headers)

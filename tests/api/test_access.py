@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from litestar import get
 
-from api.conftest import World
+from api.conftest import SIGNING_KEY, World
 from api.contract import check_error
 from trunkline.api.access import PUBLIC, access_level
 from trunkline.api.app import create_litestar
 from trunkline.api.openapi import api_routes
 from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import TrunklineError
+from trunkline.store.media_files import MediaFiles
+from trunkline.store.media_records import Media
 from trunkline.store.score_configs import ScoreConfig, ScoreConfigType
 
 MARK = "xyzzy-only-for-project-one"
@@ -51,6 +56,24 @@ NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id"
 NEW_SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 1, "comment": MARK}
 NEW_CONFIG = {"name": "quality", "dataType": "NUMERIC"}
 RUN_ITEM = {"runName": "run", "datasetItemId": "item", "traceId": "t"}
+PICTURE = b"not a picture"
+DIGEST = hashlib.sha256(PICTURE).digest()
+MEDIA = Media(
+    project_id="one",
+    id=base64.urlsafe_b64encode(DIGEST).decode()[:22],
+    sha256=DIGEST,
+    content_type="image/png",
+    content_length=len(PICTURE),
+)
+NEW_MEDIA = {
+    "traceId": "t",
+    "contentType": "image/png",
+    "contentLength": len(PICTURE),
+    "sha256Hash": base64.b64encode(DIGEST).decode(),
+    "field": "input",
+}
+MEDIA_REPORT = {"uploadedAt": TIME, "uploadHttpStatus": 200}
+FILES = MediaFiles(Path(), SIGNING_KEY)
 ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/health"): Row("public", "/api/public/health"),
     ("GET", "/api/public/projects"): Row("caller", "/api/public/projects"),
@@ -94,6 +117,12 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/public/dataset-items/{item_id}"): Row("writer", "/api/public/dataset-items/item"),
     ("POST", "/api/public/dataset-run-items"): Row("writer", "/api/public/dataset-run-items", RUN_ITEM),
     ("GET", "/api/public/dataset-run-items"): Row("caller", "/api/public/dataset-run-items?datasetId=any&runName=run"),
+    ("POST", "/api/public/media"): Row("writer", "/api/public/media", NEW_MEDIA),
+    ("GET", "/api/public/media/{media_id}"): Row("caller", f"/api/public/media/{MEDIA.id}"),
+    ("PATCH", "/api/public/media/{media_id}"): Row("writer", f"/api/public/media/{MEDIA.id}", MEDIA_REPORT),
+    # These two are open to whoever has a signed address, and to nobody else.
+    ("PUT", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.upload_url(MEDIA, "", 10**6), PICTURE),
+    ("GET", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.download_url(MEDIA, "", 10**6)),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
     ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),
@@ -145,11 +174,15 @@ async def filled(world: World, api: httpx.AsyncClient) -> World:
         answer = await api.post(path, json=body)
         assert answer.is_success, answer.text
     world.services.experiments.record("one", [SPAN])
+    announced = await api.post("/api/public/media", json=NEW_MEDIA)
+    assert (await api.put(announced.json()["uploadUrl"], content=PICTURE)).is_success
     return world
 
 
 async def send(world: World, who: str, method: str, row: Row) -> httpx.Response:
     async with world.client(who) as client:
+        if isinstance(row.json, bytes):
+            return await client.request(method, row.path, content=row.json)
         return await client.request(method, row.path, json=row.json)
 
 

@@ -13,7 +13,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
 
 def test_every_route_is_documented_and_no_other() -> None:
-    named = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^`?]+)`", TEXT))
+    named = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`?]+)`", TEXT))
     assert named == {f"{method} {operation.path or path}" for (method, path), operation in OPERATIONS.items()}
 
 

@@ -28,6 +28,7 @@ from trunkline.settings import load_settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
+from trunkline.store.media import open_media
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.cost import price_observation
@@ -104,6 +105,7 @@ def open_world(folder: Path) -> Iterator[World]:
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
+        media=open_media(settings, control, folder / "media", SIGNING_KEY),
         metrics=Metrics(),
     )
     try:

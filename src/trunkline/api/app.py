@@ -23,6 +23,7 @@ from trunkline.api.langfuse import (
     dataset_run_items,
     datasets,
     ingestion,
+    media,
     observations,
     otel,
     projects,
@@ -32,15 +33,15 @@ from trunkline.api.langfuse import (
     traces,
 )
 from trunkline.api.langfuse import health as langfuse_health
-from trunkline.api.native import compiling, keys, metrics, project_settings, promotions, versions
+from trunkline.api.native import compiling, keys, media_bytes, metrics, project_settings, promotions, versions
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
 
 MODULES = (
     *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores),
-    *(score_configs,),
+    *(score_configs, media),
     *(datasets, dataset_items, dataset_run_items),
-    *(compiling, versions, metrics, promotions, keys, project_settings),
+    *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
     *(health, openapi),
 )
 

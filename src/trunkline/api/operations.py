@@ -20,6 +20,7 @@ from trunkline.api.langfuse.shapes_datasets import (
     DatasetRunShape,
     DatasetShape,
 )
+from trunkline.api.langfuse.shapes_media import MediaShape, UploadUrlShape
 from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
 from trunkline.api.langfuse.shapes_score_configs import CreateScoreConfig, ScoreConfigShape, UpdateScoreConfig
 from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
@@ -89,6 +90,7 @@ PAGED = {"meta": PageMeta}
 
 PROMPTS, TRACES, SCORES, NATIVE, SERVER = "Prompts", "Traces", "Scores", "Trunkline", "Server"
 DATASETS = "Datasets"
+MEDIA = "Media"
 
 _TRACE_FILTERS = (
     *(*PAGE, *TIMES, ENVIRONMENT),
@@ -107,6 +109,9 @@ _SCORE_FILTERS = (
     *map(Query, ("name", "userId", "source", "dataType", "operator", "traceId", "observationId", "sessionId")),
     *map(Query, ("configId", "queueId", "datasetRunId", "fields")),
 )
+
+_ADDRESS_TERMS = (Query("expires", "integer", "Seconds since 1970."), Query("signature", required=True))
+_UPLOAD_TERMS = (*_ADDRESS_TERMS, Query("length", "integer"), Query("sha256"), Query("type"))
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/public/health"): Operation(SERVER),
@@ -213,6 +218,17 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=(Query("datasetId", required=True), Query("runName", required=True), *PAGE),
         answer=Listed(DatasetRunItemShape, beside=PAGED),
     ),
+    ("POST", "/api/public/media"): Operation(
+        MEDIA,
+        body={"type": "object", "required": ["contentType", "contentLength", "sha256Hash", "field"]},
+        answer=UploadUrlShape,
+    ),
+    ("GET", "/api/public/media/{media_id}"): Operation(MEDIA, answer=MediaShape),
+    ("PATCH", "/api/public/media/{media_id}"): Operation(
+        MEDIA, body={"type": "object", "required": ["uploadedAt", "uploadHttpStatus"]}, status=204
+    ),
+    ("PUT", "/api/v1/media/{project_id}/{media_id}"): Operation(MEDIA, query=_UPLOAD_TERMS),
+    ("GET", "/api/v1/media/{project_id}/{media_id}"): Operation(MEDIA, query=_ADDRESS_TERMS),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),
     ("DELETE", "/api/v1/labels/{label}"): Operation(

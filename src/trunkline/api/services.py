@@ -16,6 +16,7 @@ from trunkline.settings import Settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
+from trunkline.store.media import MediaLibrary
 from trunkline.store.project_settings import ProjectSettings
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
@@ -35,6 +36,7 @@ class Services:
     score_configs: ScoreConfigStore
     datasets: DatasetStore
     experiments: ExperimentStore
+    media: MediaLibrary
     metrics: Metrics
     access_log: AccessLog | None = None
     started_at: Micros = field(default_factory=now_micros)

@@ -25,6 +25,7 @@ from trunkline.settings import Settings
 from trunkline.store.control import ControlStore
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
+from trunkline.store.media import open_media
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -91,8 +92,9 @@ def _on_repository(repository: Path, scratch: Path) -> Iterator[Services]:
 
 def _services(registry: Registry, control: ControlStore, access: AsOperator, traces: Path, key: bytes) -> Services:
     registries = {registry.project_id: registry}
+    settings = Settings()
     return Services(
-        settings=Settings(),
+        settings=settings,
         control=control,
         auth=access,
         registries=registries,
@@ -101,6 +103,7 @@ def _services(registry: Registry, control: ControlStore, access: AsOperator, tra
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
+        media=open_media(settings, control, traces.with_name("media"), key),
         metrics=Metrics(),
     )
 
