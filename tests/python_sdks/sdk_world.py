@@ -19,12 +19,16 @@ from sdk_environment import run_sdk
 from server_process import PUBLIC_KEY, SECRET_KEY, ServerProcess, running
 
 SCENARIOS: Mapping[str, tuple[str, ...]] = {
-    "py2": ("prompts", "clients"),
-    "py3": ("traces_otel", "decorators_otel", "prompts", "clients"),
-    "py4": ("traces_otel", "decorators_otel", "prompts", "clients"),
-    "py5": ("traces_otel", "decorators_otel", "prompts", "clients"),
+    "py2": ("sampling", "traces_v2", "decorators_v2", "prompts", "clients"),
+    "py3": ("sampling", "traces_otel", "decorators_otel", "prompts", "clients"),
+    "py4": ("sampling", "traces_otel", "decorators_otel", "prompts", "clients"),
+    "py5": ("sampling", "traces_otel", "decorators_otel", "prompts", "clients"),
 }
 """The modules of ``tests/sdk`` that each SDK runs, in this order, in one interpreter: starts cost more than they."""
+
+FIRST = (PUBLIC_KEY, SECRET_KEY)
+KEYS = {"PROMPTS": 0, "MASKED": 1, "DISABLED": 1}
+"""More keys by name, of the first project or of the second: the SDKs keep one client for each public key."""
 
 ORIGIN = ("resourceAttributes", "scope")
 """Keys of metadata that tell where a span came from."""
@@ -45,14 +49,14 @@ class World:
                 "scenarios.py",
                 *SCENARIOS[sdk],
                 url=self.server.url,
-                keys=(PUBLIC_KEY, SECRET_KEY),
+                keys=FIRST,
                 **self.environment,
             )
         told = self._told[sdk][scenario]
-        assert not (isinstance(told, dict) and "error" in told), told["error"]
+        assert not (isinstance(told, dict) and "traceback" in told), told["traceback"]
         return told
 
-    def get(self, path: str, *, keys: tuple[str, str] = (PUBLIC_KEY, SECRET_KEY), **params: Any) -> Any:
+    def get(self, path: str, *, keys: tuple[str, str] = FIRST, **params: Any) -> Any:
         """An answer of the compatible API, held to its description."""
         with httpx.Client(base_url=self.server.url, auth=keys, timeout=30) as client:
             return check(client.get(f"/api/public{path}", params=params)).json()
@@ -67,7 +71,7 @@ class World:
             each["metadata"] = said_in(each["metadata"])
         return found
 
-    def is_there(self, trace_id: str, *, keys: tuple[str, str] = (PUBLIC_KEY, SECRET_KEY)) -> bool:
+    def is_there(self, trace_id: str, *, keys: tuple[str, str] = FIRST) -> bool:
         with httpx.Client(base_url=self.server.url, auth=keys, timeout=30) as client:
             return client.get(f"/api/public/traces/{trace_id}").status_code == httpx.codes.OK
 
@@ -88,10 +92,10 @@ def world(data: Path) -> Iterator[World]:
     with running(data) as server, llm() as llm_url:
         second = second_project(server)
         environment = {"LLM_URL": llm_url, "SECOND_PUBLIC_KEY": second[0], "SECOND_SECRET_KEY": second[1]}
-        with httpx.Client(base_url=server.url, auth=second, timeout=30) as client:
-            for name in ("MASKED", "SAMPLED", "DISABLED"):
+        for name, owner in KEYS.items():
+            with httpx.Client(base_url=server.url, auth=second if owner else FIRST, timeout=30) as client:
                 made = client.post("/api/v1/keys", json={"name": name.lower()}).raise_for_status().json()
-                environment |= {f"{name}_PUBLIC_KEY": made["public_key"], f"{name}_SECRET_KEY": made["secret_key"]}
+            environment |= {f"{name}_PUBLIC_KEY": made["public_key"], f"{name}_SECRET_KEY": made["secret_key"]}
         yield World(server, environment, second)
 
 

@@ -1,4 +1,4 @@
-"""Every SDK: several clients with several projects in one process; masks; sampling; a disabled one; wrong keys."""
+"""Every SDK: several clients with several projects in one process; masks; a disabled one; wrong keys."""
 
 from langfuse import Langfuse
 from sdk import MAJOR, NAME, keys_of
@@ -29,7 +29,7 @@ def score(client, trace_id, value):
 
 
 def run():
-    first = Langfuse()
+    first = Langfuse(environment="first")
     second = Langfuse(**keys_of("SECOND"), environment="second")
     found = {"auth": [first.auth_check(), second.auth_check()]}
     found["first"] = record(first, f"{NAME} of the first", input={"project": 1})
@@ -58,7 +58,6 @@ def limited():
     found = {}
     for key, options in {
         "masked": dict(mask=masked),
-        "sampled": dict(sample_rate=0.0),
         "disabled": dict(enabled=False) if MAJOR == 2 else dict(tracing_enabled=False),
     }.items():
         client = Langfuse(**keys_of(key.upper()), **options)

@@ -4,7 +4,7 @@ import time
 
 import httpx
 from langfuse import Langfuse
-from sdk import MAJOR, NAME
+from sdk import MAJOR, NAME, keys_of
 
 
 class Counted(httpx.Client):
@@ -21,7 +21,7 @@ class Counted(httpx.Client):
 
 def run():
     http = Counted()
-    langfuse = Langfuse(httpx_client=http)
+    langfuse = Langfuse(httpx_client=http, **keys_of("PROMPTS"))
     found = {"created": created(langfuse), "fetched": fetched(langfuse, http), "missing": missing(langfuse)}
     found["listed"] = listed(langfuse)
     found["composed"] = composed(langfuse)

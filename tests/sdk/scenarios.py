@@ -1,6 +1,6 @@
 """Runs scenarios in one interpreter: `scenarios.py traces_otel prompts …`, modules beside this file with a `run()`.
 
-Prints one JSON object: for each scenario what its `run()` returned, or the traceback under "error".
+Prints one JSON object: for each scenario what its `run()` returned, or the "traceback".
 """
 
 import importlib
@@ -28,7 +28,7 @@ def attempt(name):
     try:
         return importlib.import_module(name).run()
     except Exception:
-        return {"error": traceback.format_exc()}
+        return {"traceback": traceback.format_exc()}
 
 
 json.dump({name: attempt(name) for name in sys.argv[1:]}, printed, default=plain)

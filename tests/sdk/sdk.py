@@ -17,5 +17,5 @@ def eventually(read, seconds=20):
 
 
 def keys_of(client):
-    """A key pair of the second project, as arguments of a client: a client is one for each public key."""
+    """A key pair of its own, as arguments of a client: a client is one for each public key."""
     return {"public_key": os.environ[f"{client}_PUBLIC_KEY"], "secret_key": os.environ[f"{client}_SECRET_KEY"]}
