@@ -58,3 +58,37 @@ async def test_a_wrong_setting_is_named(api: httpx.AsyncClient, body: Any, place
     if place is not None:
         assert answer.json()["issues"][0]["path"] == place
     assert (await api.get(PATH)).json()["mask_patterns"] == []
+
+
+async def test_a_pattern_that_is_not_bounded_is_refused(api: httpx.AsyncClient) -> None:
+    for pattern in ("(?<=a)b", "a{1001}", "(", "a*"):
+        answer = await api.patch(PATH, json={"masking": True, "mask_patterns": ["KD-[0-9]+", pattern]})
+        assert answer.status_code == 400
+        check_error(answer)
+        assert repr(pattern) in answer.json()["message"]
+    assert not world_is_masking((await api.get(PATH)).json())
+
+
+def world_is_masking(settings: dict[str, Any]) -> bool:
+    return bool(settings["masking"] or settings["mask_patterns"])
+
+
+async def test_masking_is_for_the_project_that_asks_for_it(world: World, api: httpx.AsyncClient) -> None:
+    await api.patch(PATH, json={"masking": True, "mask_patterns": ["KD-[0-9]+"]})
+    score = {"traceId": "t", "name": "n", "value": 1, "comment": "ada@example.org asked for KD-17"}
+    async with world.client("other") as other:
+        for client, comment in ((api, "[masked e-mail] asked for [masked]"), (other, score["comment"])):
+            made = await client.post("/api/public/scores", json=score)
+            found = await client.get(f"/api/public/v2/scores/{made.json()['id']}")
+            assert found.json()["comment"] == comment
+
+
+async def test_a_project_may_have_a_smaller_limit_of_its_own(world: World, api: httpx.AsyncClient) -> None:
+    await api.patch(PATH, json={"ingestion_body_bytes": 2000})
+    body = {"batch": [], "metadata": {"x": "y" * 3000}}
+    async with world.client("other") as other:
+        for path in ("/api/public/ingestion", "/api/public/scores", "/api/public/otel/v1/traces"):
+            refused = await api.post(path, json=body)
+            assert refused.status_code == 413
+            check_error(refused)
+            assert (await other.post(path, json=body)).status_code != 413

@@ -20,6 +20,8 @@ from trunkline.store.media import MediaLibrary
 from trunkline.store.project_settings import ProjectSettings
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
+from trunkline.tracing.mask_rules import rules
+from trunkline.tracing.masking import Masker
 from trunkline.types import Micros
 
 
@@ -45,6 +47,13 @@ class Services:
     def project_settings(self, project_id: str) -> ProjectSettings:
         """What a project has set for itself: from memory, at most a second old."""
         return self.auth.settings(project_id)
+
+    def masker(self, project_id: str) -> Masker | None:
+        """What masks what comes in for a project, in one request; None where the project does not ask for it."""
+        settings = self.auth.settings(project_id)
+        if not settings.masking:
+            return None
+        return Masker(rules(settings.mask_emails, settings.mask_patterns), self.control.digest)
 
     def registry(self, project_id: str) -> Registry:
         """A project's registry. Raises Unavailable while a project that was just made is being opened here."""

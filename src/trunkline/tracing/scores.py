@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Sequence
 
 import msgspec
 
@@ -21,7 +22,7 @@ MAX_TEXT = 500
 class ScoreBatch(Struct, frozen=True, kw_only=True):
     """What a body of ``POST /scores`` held. `errors` are the messages of an array's wrong entries."""
 
-    changes: tuple[ScoreChange, ...]
+    changes: Sequence[ScoreChange]
     errors: tuple[str, ...]
     is_array: bool
 

@@ -149,5 +149,6 @@ def _is_gzip(request: HTTPRequest) -> bool:
 
 def _too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(
-        f"The body is larger than {limit} bytes. Send smaller batches, or raise TRUNKLINE_MAX_BODY_BYTES."
+        f"The body is larger than {limit} bytes. Send smaller batches, or raise the limit: ingestion_body_bytes of "
+        "the project, TRUNKLINE_MAX_BODY_BYTES of the server."
     )

@@ -1,24 +1,41 @@
-"""Where what clients send of traces is taken in, whatever route it came by."""
+"""Where what clients send of traces is taken in, whatever route it came by: limits, masking, the store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from trunkline.api.langfuse.body import HTTPRequest, parts, read_apart, received
+from trunkline.api.services import Services
 from trunkline.types import Caller, Change
 
 SMALL_BYTES = 2_000_000
 """Bodies up to this size are read where they are written. Larger ones would keep others waiting there."""
 
+Read = Callable[[bytes], Sequence[Change]]
 
-async def take_in(request: HTTPRequest, writer: Caller, read: Callable[[bytes], Sequence[Change]]) -> None:
+
+async def take_in(request: HTTPRequest, writer: Caller, read: Read) -> None:
     """Stores the changes that `read` makes of the request's body; they are on disk when it returns.
 
     Raises PayloadTooLarge, InvalidRequest, what `read` raises, and what the store raises where it cannot follow.
     """
     services = parts(request)
-    async with received(request, services.settings.max_body_bytes) as body:
-        if body.size <= SMALL_BYTES:
+    masked = masking(services, writer.project_id, read)
+    async with received(request, body_limit(services, writer.project_id)) as body:
+        if body.size <= SMALL_BYTES and masked is None:
             await services.traces.take(writer.project_id, lambda: read(body.plain()), size=body.size)
         else:
-            await services.traces.write(writer.project_id, await read_apart(body, read))
+            await services.traces.write(writer.project_id, await read_apart(body, masked or read))
+
+
+def masking(services: Services, project_id: str, read: Read) -> Read | None:
+    """`read` with its changes masked, where the project asks for it. It belongs into a thread of its own."""
+    masker = services.masker(project_id)
+    return None if masker is None else lambda body: masker.changes(read(body))
+
+
+def body_limit(services: Services, project_id: str) -> int:
+    """The largest body, in bytes, that the project's clients may send of traces and scores."""
+    own = services.project_settings(project_id).ingestion_body_bytes
+    server = services.settings.max_body_bytes
+    return server if own is None else min(own, server)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
+import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, parts, take_body
+from trunkline.api.langfuse.body import HTTPRequest, parts, read_apart, received
 from trunkline.api.langfuse.formats import page_meta
+from trunkline.api.langfuse.intake import body_limit
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.score_params import encode_cursor, query_v2, query_v3
 from trunkline.api.langfuse.shapes_scores import V3_GROUPS, ScoreTrace, score_trace, score_v2, score_v3
@@ -18,7 +20,7 @@ from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.store.control import now_micros
 from trunkline.store.traces import TraceQuery
-from trunkline.tracing.scores import read_scores
+from trunkline.tracing.scores import ScoreBatch, read_scores
 from trunkline.types import Caller, Score
 
 PATH = "/api/public/scores"
@@ -33,13 +35,7 @@ async def create_scores(request: HTTPRequest, scorer: NamedDependency[Caller]) -
     One gives 200 with its id. Of a list, as the newest SDKs send it, the good ones are stored together: 202 where all
     were, else 207 that says what is wrong with the others.
     """
-    services = parts(request)
-    configs = await services.score_configs.of(scorer.project_id)
-    batch = await take_body(
-        request, services.settings.max_body_bytes, lambda body: read_scores(body, now=now_micros(), configs=configs)
-    )
-    if batch.changes:
-        await services.traces.write(scorer.project_id, batch.changes)
+    batch = await take_scores(request, scorer)
     if not batch.is_array:
         return answer(HTTPStatus.OK, {"id": batch.changes[0].id})
     if not batch.errors:
@@ -47,6 +43,22 @@ async def create_scores(request: HTTPRequest, scorer: NamedDependency[Caller]) -
     errors = [{"message": message} for message in batch.errors]
     counts = {"accepted": len(batch.changes), "rejected": len(errors)}
     return answer(HTTPStatus.MULTI_STATUS, {**counts, "errors": errors})
+
+
+async def take_scores(request: HTTPRequest, scorer: Caller) -> ScoreBatch:
+    """What the body held, as it was stored."""
+    services = parts(request)
+    masker, configs = services.masker(scorer.project_id), await services.score_configs.of(scorer.project_id)
+
+    def read(body: bytes) -> ScoreBatch:
+        batch = read_scores(body, now=now_micros(), configs=configs)
+        return batch if masker is None else msgspec.structs.replace(batch, changes=masker.changes(batch.changes))
+
+    async with received(request, body_limit(services, scorer.project_id)) as body:
+        batch = read(body.plain()) if body.is_small and masker is None else await read_apart(body, read)
+    if batch.changes:
+        await services.traces.write(scorer.project_id, batch.changes)
+    return batch
 
 
 @delete(PATH + "/{score_id:path}")

@@ -16,6 +16,7 @@ from trunkline.api.langfuse.body import decode_json, read_body
 from trunkline.api.native.bodies import HTTPRequest
 from trunkline.api.services import Services
 from trunkline.errors import InvalidRequest, TrunklineError
+from trunkline.tracing.mask_rules import check_patterns
 from trunkline.types import Caller
 
 PATH = "/api/v1/project/settings"
@@ -36,6 +37,9 @@ async def change_settings(
     body = decode_json(await read_body(request, services.settings.max_body_bytes))
     if not isinstance(body, dict):
         raise InvalidRequest("Send a JSON object of the settings to change.")
+    patterns = body.get("mask_patterns")
+    if isinstance(patterns, list):
+        await asyncio.to_thread(check_patterns, [pattern for pattern in patterns if isinstance(pattern, str)])
     try:
         settings = await asyncio.to_thread(services.control.change_project_settings, writer.project_id, body)
     except msgspec.ValidationError as error:
