@@ -110,6 +110,7 @@ class Process:
             lambda: watch(parts.registries, self.settings.head_poll_ms),
             services.prompts.fetches.run,
             services.metrics.run,
+            services.traces.keep_search,
             lambda: serve_hooks(self.folder, parts.registries),
             lambda: end_with_parent(self.settings.workers),
         ]
@@ -168,7 +169,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         auth=Authenticator(control),
         registries=registries,
         prompts=prompts,
-        traces=SQLiteTraceStore(folder.traces, pricer=price_observation),
+        traces=SQLiteTraceStore(folder.traces, pricer=price_observation, search=settings.search),
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     media_s3_path_style: bool = Field(
         False, description="Name the bucket in the path, not in the host; most stores other than Amazon's need it."
     )
+    search: bool = Field(True, description="Keep a full-text index of what is traced; off: none is kept or searched.")
     shutdown_s: int = Field(10, ge=1, description="Seconds that a stopping server gives to requests under way.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")

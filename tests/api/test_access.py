@@ -131,6 +131,7 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/prompts/history"): Row("caller", "/api/v1/prompts/history?name=hidden"),
     ("GET", "/api/v1/prompts/diff"): Row("caller", "/api/v1/prompts/diff?name=hidden&from=1&to=1"),
     ("GET", "/api/v1/prompts/metrics"): Row("caller", "/api/v1/prompts/metrics?name=hidden"),
+    ("GET", "/api/v1/search"): Row("caller", "/api/v1/search?q=xyzzy*"),
     ("POST", "/api/v1/promotions"): Row(
         "writer", "/api/v1/promotions", {"name": "hidden", "version": 1, "label": "staging"}
     ),

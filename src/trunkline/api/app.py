@@ -33,7 +33,7 @@ from trunkline.api.langfuse import (
     traces,
 )
 from trunkline.api.langfuse import health as langfuse_health
-from trunkline.api.native import compiling, keys, media_bytes, metrics, project_settings, promotions, versions
+from trunkline.api.native import compiling, keys, media_bytes, metrics, project_settings, promotions, search, versions
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
 
@@ -42,6 +42,7 @@ MODULES = (
     *(score_configs, media),
     *(datasets, dataset_items, dataset_run_items),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
+    *(search,),
     *(health, openapi),
 )
 

@@ -19,6 +19,7 @@ from trunkline.api.errors import answer
 from trunkline.api.langfuse.formats import iso
 from trunkline.api.metrics import CONTENT_TYPE
 from trunkline.api.native.versions import fault_shape, label_shape
+from trunkline.api.search_metrics import SearchMetrics, search_health, search_status
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError, Unauthorized
 from trunkline.registry.registry import Registry
@@ -38,6 +39,7 @@ async def get_health(request: Request[object, object, State], services: NamedDep
         "started_at": iso(services.started_at),
         "down": down,
         "redis": _redis(services),
+        "search": search_health(await search_status(services.traces)),
         "projects": projects,
     }
     status = HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK
@@ -47,7 +49,8 @@ async def get_health(request: Request[object, object, State], services: NamedDep
 @get("/metrics", opt=PUBLIC)
 async def get_metrics(services: NamedDependency[Services]) -> Response[bytes]:
     """Counters of all worker processes in Prometheus' text format."""
-    exposition = await asyncio.to_thread(services.metrics.exposition)
+    search = SearchMetrics(await search_status(services.traces))
+    exposition = await asyncio.to_thread(services.metrics.exposition, search)
     return Response(exposition, media_type=CONTENT_TYPE)
 
 

@@ -98,14 +98,14 @@ class Metrics(Collector):
         """A collector whose answer does not depend on the worker that is asked, such as one of gauges of the state."""
         self._extra.append(collector)
 
-    def exposition(self) -> bytes:
-        """The text that Prometheus reads. Reads files; call it in a thread."""
+    def exposition(self, *now: Collector) -> bytes:
+        """The text that Prometheus reads, with what `now` says. Reads files; call it in a thread."""
         registry = CollectorRegistry()
         if self._directory is None:
             registry.register(REGISTRY)
         else:
             MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call]
-        for collector in (self, *self._extra):
+        for collector in (self, *self._extra, *now):
             registry.register(collector)
         return generate_latest(registry)
 

@@ -32,6 +32,7 @@ from trunkline.api.native.shapes import (
     MovedShape,
     PromotionBody,
     RollbackBody,
+    SearchHitShape,
     VersionShape,
 )
 from trunkline.serving.compiling import CompileRequest
@@ -252,6 +253,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         NATIVE,
         query=(NAME, Query("since", "date-time"), Query("until", "date-time"), Query("environment")),
         answer=Listed(MetricsRow, key="versions"),
+    ),
+    ("GET", "/api/v1/search"): Operation(
+        NATIVE,
+        query=(
+            Query(
+                "q", description='Words, "phrases", prefi*, OR, NOT, name:, input:, output:, brackets.', required=True
+            ),
+            Query("type", description="Types of observations, with commas between them; traces are then left out."),
+            *(ENVIRONMENT, Query("from", "date-time"), Query("to", "date-time"), Query("limit", "integer")),
+            Query("cursor", description="That of the page before."),
+        ),
+        answer=Listed(SearchHitShape, key="hits", beside={"cursor": {"type": ["string", "null"]}}),
     ),
     ("POST", "/api/v1/promotions"): Operation(NATIVE, body=PromotionBody, answer=MovedShape),
     ("POST", "/api/v1/rollbacks"): Operation(NATIVE, body=RollbackBody, answer=(MovedShape, VersionShape)),

@@ -24,6 +24,7 @@ COMMANDS = {
     "promote": "trunkline.cli.moving:promote",
     "rollback": "trunkline.cli.moving:rollback",
     "keys": "trunkline.cli.administration:keys",
+    "search": "trunkline.cli.search:search",
     "projects": "trunkline.cli.administration:projects",
     "project": "trunkline.cli.project:project",
 }

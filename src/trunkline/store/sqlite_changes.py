@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import apsw
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS changed_traces (
 """`traces` and `gone` are arrays of trace numbers. A row with neither stands for changes that were not logged."""
 
 _APPEND = "INSERT INTO changed_traces (at, traces, gone) VALUES (?, ?, ?)"
-_AFTER = "SELECT change, at, traces, gone FROM changed_traces WHERE change > ? ORDER BY change LIMIT ?"
+_AFTER = "SELECT change, at, traces, gone FROM changed_traces WHERE change > ? ORDER BY change"
 _LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changed_traces'), 0)"
 
 
@@ -72,23 +72,35 @@ class Changed(Struct, frozen=True, kw_only=True):
     """Some of what happened was not logged."""
 
 
-def changes_after(connection: apsw.Connection, place: int, most: int) -> Changed | None:
-    """Up to `most` transactions after `place`; None where there are none."""
-    rows: list[tuple[Any, ...]] = connection.execute(_AFTER, (place, most)).fetchall()
-    if not rows:
+def changes_after(connection: apsw.Connection, place: int, most_traces: int) -> Changed | None:
+    """The transactions after `place` up to about so many traces; None where there are none."""
+    last, first_at, unknown = place, 0, False
+    touched: set[int] = set()
+    gone: set[int] = set()
+    rows: Iterator[tuple[Any, ...]] = connection.execute(_AFTER, (place,))
+    for change, at, traces, removed in rows:
+        last, first_at = change, first_at or at
+        unknown = unknown or not (traces or removed)
+        touched.update(_numbers(traces))
+        gone.update(_numbers(removed))
+        if len(touched) + len(gone) >= most_traces:
+            break
+    if last == place:
         return None
-    return Changed(
-        last=rows[-1][0],
-        at=rows[0][1],
-        touched=frozenset(number for row in rows for number in _numbers(row[2])),
-        gone=frozenset(number for row in rows for number in _numbers(row[3])),
-        unknown=any(not row[2] and not row[3] for row in rows),
-    )
+    return Changed(last=last, at=first_at, touched=frozenset(touched), gone=frozenset(gone), unknown=unknown)
 
 
 def last_change(connection: apsw.Connection) -> int:
     """The highest place that was given, pruned or not."""
     found: int = connection.execute(_LAST).get
+    return found
+
+
+def oldest_change(connection: apsw.Connection, place: int) -> Micros | None:
+    """When the first transaction after `place` was written; None where there is none."""
+    found: Micros | None = connection.execute(
+        "SELECT at FROM changed_traces WHERE change > ? ORDER BY change LIMIT 1", (place,)
+    ).get
     return found
 
 

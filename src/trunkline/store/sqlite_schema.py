@@ -99,7 +99,7 @@ def open_connection(path: Path, *, busy_ms: int, read_only: bool = False) -> aps
     """
     with understood(path):
         connection = apsw.Connection(str(path), statementcachesize=200)
-        connection.set_busy_handler(_patience(busy_ms))
+        connection.set_busy_handler(patience(busy_ms))
         run(connection, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;")
         run(connection, f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA journal_size_limit={LOG_BYTES};")
         run(connection, f"PRAGMA cache_size=-{READER_CACHE_KB if read_only else WRITER_CACHE_KB};")
@@ -158,7 +158,19 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
         raise
 
 
-def _patience(busy_ms: int) -> Callable[[int], bool]:
+@contextmanager
+def moment(connection: apsw.Connection) -> Iterator[None]:
+    """All reads within see the file as it is at the first of them."""
+    if connection.in_transaction:  # the last one could not be ended: the disk failed
+        connection.execute("ROLLBACK")
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def patience(busy_ms: int) -> Callable[[int], bool]:
     """Waits in steps of about a millisecond: SQLite's own steps grow to 100 ms, which starves the loser of a race."""
     began = 0.0
 

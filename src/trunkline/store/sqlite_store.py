@@ -11,11 +11,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
 from trunkline.store.sqlite_delete import delete_scores, delete_traces
 from trunkline.store.sqlite_merge import Merger
 from trunkline.store.sqlite_metrics import generations_by_prompt, version_metrics
 from trunkline.store.sqlite_reads import Reader
 from trunkline.store.sqlite_schema import open_connection, understood
+from trunkline.store.sqlite_searching import SearchIndex
 from trunkline.store.sqlite_writer import Job, Read, Writer
 from trunkline.store.traces import ObservationQuery, Pricer, ScoreQuery, TraceQuery
 from trunkline.store.validation import size_of
@@ -37,7 +39,8 @@ class SQLiteTraceStore:
     """Implements `trunkline.store.traces.TraceStore`.
 
     `readers` threads answer reads, one thread writes. `busy_ms` is how long a write waits for other processes,
-    `most_bytes` how much may wait in memory before writes are refused.
+    `most_bytes` how much may wait in memory before writes are refused. Without
+    `search` there is no index of texts, and none is kept.
     """
 
     def __init__(
@@ -48,10 +51,12 @@ class SQLiteTraceStore:
         readers: int = 3,
         busy_ms: int = 5000,
         most_bytes: int = 64_000_000,
+        search: bool = True,
     ) -> None:
         self.path = path
         self._busy_ms = busy_ms
-        self._writer = Writer(path, pricer, busy_ms=busy_ms, most_bytes=most_bytes)
+        self._writer = Writer(path, pricer, busy_ms=busy_ms, most_bytes=most_bytes, logs=search)
+        self._search = SearchIndex(path, busy_ms=busy_ms, on=search, act=self._do)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix=f"read {path.name}")
         self._own = threading.local()
         self._opened: list[apsw.Connection] = []
@@ -73,6 +78,9 @@ class SQLiteTraceStore:
         self, project_id: str, ids: Sequence[str], action: Callable[[Merger, str, Sequence[str]], int]
     ) -> int:
         return await self._submit(Job(project_id, action=lambda merger: action(merger, project_id, ids)))
+
+    async def _do(self, action: Callable[[Merger], int]) -> int:
+        return await self._submit(Job("", action=action))
 
     async def _submit(self, job: Job) -> int:
         self._writer.submit(job)
@@ -117,7 +125,17 @@ class SQLiteTraceStore:
 
         return await self._read(read)
 
+    async def search(self, project_id: str, query: SearchQuery) -> SearchPage:
+        return await self._search.search(project_id, query)
+
+    async def search_status(self) -> SearchStatus | None:
+        return await self._search.status()
+
+    async def keep_search(self) -> None:
+        await self._search.keep()
+
     async def close(self) -> None:
+        await self._search.close()
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._opened:

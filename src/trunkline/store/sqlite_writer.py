@@ -77,7 +77,7 @@ class Job:
 class Writer:
     """Owns the writing connection. `submit` may be called from any thread that runs an event loop."""
 
-    def __init__(self, path: Path, pricer: Pricer | None, *, busy_ms: int, most_bytes: int) -> None:
+    def __init__(self, path: Path, pricer: Pricer | None, *, busy_ms: int, most_bytes: int, logs: bool = True) -> None:
         self._path, self._pricer, self._busy_ms = path, pricer, busy_ms
         self._most_bytes = most_bytes
         self._waiting: deque[Job] = deque()
@@ -87,6 +87,9 @@ class Writer:
         self._connection = open_connection(path, busy_ms=busy_ms)
         self._queue = os.open(path.with_name(f"{path.name}-writers"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._merger = Merger(self._connection, pricer)
+        if not logs:
+            with self._turn(), transaction(self._connection):
+                self._merger.log.skip()
         self._thread = threading.Thread(target=self._work, name=f"write {path.name}", daemon=True)
         self._thread.start()
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from trunkline.store.filters import Condition
+from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
 from trunkline.types import (
     Change,
     Level,
@@ -196,6 +197,19 @@ class TraceStore(Protocol):
 
     async def generations_by_prompt(self, project_id: str, since: Micros) -> Mapping[str, int]:
         """Generations by prompt name from the hour of `since` on; names without any are absent."""
+
+    async def search(self, project_id: str, query: SearchQuery) -> SearchPage:
+        """Observations and traces by the words of their input, output and name.
+
+        New texts are found within seconds; what was replaced or deleted is not found any more at once. Raises NotFound
+        where the store keeps no index, InvalidRequest for a search that would take too long.
+        """
+
+    async def search_status(self) -> SearchStatus | None:
+        """How far the index follows; None where there is none."""
+
+    async def keep_search(self) -> None:
+        """Keeps what `search` reads up to date, until it is cancelled: one process of those that share a store does."""
 
     async def close(self) -> None:
         """Writes what was accepted, then lets go of the files. No call may follow."""

@@ -127,6 +127,19 @@ class MetricsRow(Struct, frozen=True, kw_only=True):
     last_seen: str | None
 
 
+class SearchHitShape(Struct, frozen=True, kw_only=True):
+    """A hit of a search: a trace (without `observation_id`, of the type TRACE) or an observation."""
+
+    trace_id: str
+    observation_id: str | None
+    type: str
+    name: str | None
+    environment: str
+    time: str
+    field: str
+    snippet: str
+
+
 NO_METRICS = VersionMetrics(
     version=0,
     generations=0,
