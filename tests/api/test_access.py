@@ -123,6 +123,8 @@ ROUTES: dict[tuple[str, str], Row] = {
     # These two are open to whoever has a signed address, and to nobody else.
     ("PUT", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.upload_url(MEDIA, "", 10**6), PICTURE),
     ("GET", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.download_url(MEDIA, "", 10**6)),
+    ("GET", "/api/public/experiments"): Row("caller", "/api/public/experiments?fromStartTime=1970-01-01"),
+    ("GET", "/api/public/experiment-items"): Row("caller", "/api/public/experiment-items?fromStartTime=1970-01-01"),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
     ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),

@@ -22,6 +22,7 @@ from trunkline.api.langfuse import (
     dataset_items,
     dataset_run_items,
     datasets,
+    experiments,
     ingestion,
     media,
     observations,
@@ -40,7 +41,7 @@ from trunkline.errors import TrunklineError
 MODULES = (
     *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores),
     *(score_configs, media),
-    *(datasets, dataset_items, dataset_run_items),
+    *(datasets, dataset_items, dataset_run_items, experiments),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
     *(search,),
     *(health, openapi),

@@ -20,6 +20,7 @@ from trunkline.api.langfuse.shapes_datasets import (
     DatasetRunShape,
     DatasetShape,
 )
+from trunkline.api.langfuse.shapes_experiments import ExperimentItemShape, ExperimentShape
 from trunkline.api.langfuse.shapes_media import MediaShape, UploadUrlShape
 from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
 from trunkline.api.langfuse.shapes_score_configs import CreateScoreConfig, ScoreConfigShape, UpdateScoreConfig
@@ -113,6 +114,11 @@ _SCORE_FILTERS = (
 
 _ADDRESS_TERMS = (Query("expires", "integer", "Seconds since 1970."), Query("signature", required=True))
 _UPLOAD_TERMS = (*_ADDRESS_TERMS, Query("length", "integer"), Query("sha256"), Query("type"))
+_EXPERIMENT_FILTERS = (
+    Query("fromStartTime", "date-time", required=True),
+    *(Query("toStartTime", "date-time"), Query("limit", "integer"), Query("scoreLimit", "integer")),
+    *map(Query, ("fields", "cursor", "datasetId", "filter")),
+)
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/public/health"): Operation(SERVER),
@@ -230,6 +236,16 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("PUT", "/api/v1/media/{project_id}/{media_id}"): Operation(MEDIA, query=_UPLOAD_TERMS),
     ("GET", "/api/v1/media/{project_id}/{media_id}"): Operation(MEDIA, query=_ADDRESS_TERMS),
+    ("GET", "/api/public/experiments"): Operation(
+        DATASETS,
+        query=(*_EXPERIMENT_FILTERS, *map(Query, ("id", "name"))),
+        answer=Listed(ExperimentShape, beside={"meta": {"type": "object"}}),
+    ),
+    ("GET", "/api/public/experiment-items"): Operation(
+        DATASETS,
+        query=(*_EXPERIMENT_FILTERS, *map(Query, ("experimentId", "experimentName", "experimentItemId"))),
+        answer=Listed(ExperimentItemShape, beside={"meta": {"type": "object"}}),
+    ),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),
     ("DELETE", "/api/v1/labels/{label}"): Operation(

@@ -5,8 +5,7 @@ A dataset run is an experiment that has a dataset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, func, or_, select
@@ -15,40 +14,11 @@ from trunkline.dataset_types import Experiment, ExperimentItem
 from trunkline.errors import NotFound
 from trunkline.store.control_engine import reading
 from trunkline.store.dataset_tables import DATASETS, EXPERIMENT_ITEMS, EXPERIMENTS
+from trunkline.store.filters import AnyOf, Column, Condition, IsNull, TextIs, TextOperator
 from trunkline.types import Micros, Struct
 
 AnyRow = Row[Any]
 UNKNOWN_RUN = "Dataset run not found"
-
-
-class Field(StrEnum):
-    """What experiments and their items are filtered by."""
-
-    ID = "id"
-    NAME = "name"
-    DATASET_ID = "dataset_id"
-    ITEM_ID = "dataset_item_id"
-
-
-class Operator(StrEnum):
-    EQUALS = "="
-    DIFFERS = "<>"
-    CONTAINS = "contains"
-    LACKS = "does not contain"
-    STARTS_WITH = "starts with"
-    ENDS_WITH = "ends with"
-    ANY_OF = "any of"
-    NONE_OF = "none of"
-    IS_NULL = "is null"
-    IS_NOT_NULL = "is not null"
-
-
-class Condition(Struct, frozen=True, kw_only=True):
-    """One condition of a filter; `values` are several for `any of` and `none of`, none for `is null`."""
-
-    field: Field
-    operator: Operator
-    values: tuple[str, ...] = ()
 
 
 class ExperimentQuery(Struct, frozen=True, kw_only=True):
@@ -208,36 +178,38 @@ def _before(time: ColumnElement[int], id: ColumnElement[str], last: tuple[Micros
     return or_(time < last[0], and_(time == last[0], id < last[1]))
 
 
-_COLUMNS: dict[Field, ColumnElement[Any]] = {
-    Field.ID: EXPERIMENTS.c.id,
-    Field.NAME: EXPERIMENTS.c.name,
-    Field.DATASET_ID: EXPERIMENTS.c.dataset_id,
-    Field.ITEM_ID: EXPERIMENT_ITEMS.c.dataset_item_id,
+_COLUMNS: Mapping[Column, ColumnElement[Any]] = {
+    Column.ID: EXPERIMENTS.c.id,
+    Column.NAME: EXPERIMENTS.c.name,
+    Column.DATASET_ID: EXPERIMENTS.c.dataset_id,
+    Column.DATASET_ITEM_ID: EXPERIMENT_ITEMS.c.dataset_item_id,
 }
 
 
 def _holds(condition: Condition) -> ColumnElement[bool]:
-    """A dataset that is not there counts as the empty text: it differs from every value and contains none."""
-    column = _COLUMNS[condition.field]
-    if condition.operator is Operator.IS_NULL:
-        return column.is_(None)
-    if condition.operator is Operator.IS_NOT_NULL:
-        return column.is_not(None)
-    if condition.operator in {Operator.ANY_OF, Operator.EQUALS}:
-        return column.in_(condition.values)
-    text = func.coalesce(column, "")
-    value = condition.values[0] if condition.values else ""
-    match condition.operator:
-        case Operator.CONTAINS:
-            return text.contains(value, autoescape=True)
-        case Operator.LACKS:
-            return ~text.contains(value, autoescape=True)
-        case Operator.STARTS_WITH:
-            return text.startswith(value, autoescape=True)
-        case Operator.ENDS_WITH:
-            return text.endswith(value, autoescape=True)
+    """A dataset that is not there counts as the empty text, as in the conditions on traces."""
+    column = _COLUMNS[condition.column]
+    match condition:
+        case IsNull():
+            return column.is_not(None) if condition.negated else column.is_(None)
+        case AnyOf(negated=False):
+            return column.in_(condition.values)
+        case AnyOf():
+            return func.coalesce(column, "").not_in(condition.values)
+        case TextIs():
+            return _TEXTS[condition.operator](func.coalesce(column, ""), condition.value)
         case _:
-            return text.not_in(condition.values)
+            raise TypeError(f"{type(condition).__name__} is no condition on {condition.column}")
+
+
+_TEXTS: Mapping[TextOperator, Callable[[ColumnElement[str], str], ColumnElement[bool]]] = {
+    TextOperator.EQUAL: lambda text, value: text == value,
+    TextOperator.CONTAINS: lambda text, value: text.contains(value, autoescape=True),
+    TextOperator.LACKS: lambda text, value: ~text.contains(value, autoescape=True),
+    TextOperator.STARTS: lambda text, value: text.startswith(value, autoescape=True),
+    TextOperator.ENDS: lambda text, value: text.endswith(value, autoescape=True),
+    TextOperator.MATCHES: lambda text, value: text.contains(value, autoescape=True),
+}
 
 
 def _summary(row: AnyRow) -> ExperimentSummary:

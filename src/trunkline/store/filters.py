@@ -76,6 +76,9 @@ class Column(StrEnum):
     CONFIG_ID = "config_id"
     QUEUE_ID = "queue_id"
 
+    DATASET_ID = "dataset_id"
+    DATASET_ITEM_ID = "dataset_item_id"
+
 
 class TextOperator(StrEnum):
     EQUAL = "="

@@ -154,3 +154,18 @@ SCORE_FILTERS = Filters(
         **_METADATA,
     }
 )
+
+EXPERIMENT_FILTERS = Filters(
+    columns={
+        **_columns(Kind.ID, id=Column.ID, datasetId=Column.DATASET_ID),
+        **_columns(Kind.TEXT, name=Column.NAME),
+    }
+)
+
+EXPERIMENT_ITEM_FILTERS = Filters(
+    columns={
+        **_columns(Kind.ID, experimentId=Column.ID, datasetId=Column.DATASET_ID),
+        **_columns(Kind.ID, experimentItemId=Column.DATASET_ITEM_ID),
+        **_columns(Kind.TEXT, experimentName=Column.NAME),
+    }
+)

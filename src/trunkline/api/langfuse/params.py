@@ -127,6 +127,9 @@ class Params:
         if self.text(name) is not None:
             self.fault(name, message, "unsupported")
 
+    def bounded(self, name: str, default: int, largest: int) -> int:
+        return self._bounded(name, default, 1, largest)
+
     def _bounded(self, name: str, default: int, least: int, largest: int) -> int:
         value = self.read(name, int, "expected a whole number")
         if value is None:

@@ -29,6 +29,3 @@ class PromptParams(Params):
         if value is None:
             self.fault(name, "required")
         return value or ""
-
-    def bounded(self, name: str, default: int, largest: int) -> int:
-        return self._bounded(name, default, 1, largest)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from trunkline.store import media_records, score_configs  # noqa: F401 (their tables belong to the metadata)
+from trunkline.store import (  # noqa: F401 (their tables belong to the metadata)
+    dataset_tables,
+    media_records,
+    score_configs,
+)
 from trunkline.store.control_tables import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
