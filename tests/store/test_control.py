@@ -125,9 +125,12 @@ def test_a_password_is_verified_with_the_same_work_for_a_wrong_name(store: Contr
     assert user.role is Role.OWNER
     timings = []
     for name, password in (("admin", "wrong"), ("nobody", "wrong"), ("admin", ""), ("admin", "x" * 100_000)):
-        start = time.perf_counter()
-        assert store.verify_password(name, password) is None
-        timings.append(time.perf_counter() - start)
+        took = []
+        for _ in range(5):  # the least of several: other processes share the cores
+            start = time.thread_time()
+            assert store.verify_password(name, password) is None
+            took.append(time.thread_time() - start)
+        timings.append(min(took))
     assert min(timings) > 0.2 * max(timings)
     for bad in ("short", "x" * 1025):
         with pytest.raises(InvalidRequest):

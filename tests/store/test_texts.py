@@ -8,46 +8,56 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.store.texts import NO_TEXTS, SHIPPED, TextReader, Texts, TextWriter, shipped_dictionary
+from trunkline.store.texts import (
+    SHIPPED,
+    BlockReader,
+    BlockWriter,
+    Part,
+    block_of,
+    place_of,
+    reference,
+    shipped_dictionary,
+)
 
-PARTS = st.one_of(st.none(), st.binary(max_size=300))
-WRITER = TextWriter(shipped_dictionary())
-
-
-def reader() -> TextReader:
-    return TextReader({SHIPPED: shipped_dictionary()}.__getitem__)
-
-
-@given(PARTS, PARTS, PARTS, PARTS)
-def test_texts_come_back_as_they_were(
-    input: bytes | None, output: bytes | None, metadata: bytes | None, parameters: bytes | None
-) -> None:
-    packed = WRITER.pack(input, output, metadata, parameters)
-    expected = Texts(input=input, output=output, metadata=metadata, parameters=parameters)
-    assert reader().unpack(packed) == (expected if packed is not None else NO_TEXTS)
+DOCUMENTS = st.one_of(st.none(), st.binary(max_size=300))
+PARTS = st.one_of(st.none(), st.tuples(st.integers(1, 2**40), DOCUMENTS, DOCUMENTS, DOCUMENTS, DOCUMENTS))
+WRITER = BlockWriter(shipped_dictionary())
 
 
-def test_nothing_takes_no_row() -> None:
-    assert WRITER.pack(None, None, None) is None
+def reader() -> BlockReader:
+    return BlockReader({SHIPPED: shipped_dictionary()}.__getitem__)
 
 
-def test_a_text_names_its_dictionary() -> None:
-    packed = WRITER.pack(b'"x"', None, None)
-    assert packed is not None
-    assert zstandard.get_frame_parameters(packed).dict_id == SHIPPED
+def part(document: bytes) -> Part:
+    return (1, document, None, None, None)
 
 
-def test_texts_of_two_dictionaries_are_read_side_by_side() -> None:
+@given(st.lists(PARTS, max_size=20))
+def test_texts_come_back_as_they_were(parts: list[Part | None]) -> None:
+    assert reader().unpack(WRITER.pack(parts)) == parts
+
+
+@given(st.integers(1, 2**50), st.integers(0, 255))
+def test_a_reference_names_block_and_place(block: int, place: int) -> None:
+    number = reference(block, place)
+    assert (block_of(number), place_of(number)) == (block, place)
+
+
+def test_a_block_names_its_dictionary() -> None:
+    assert zstandard.get_frame_parameters(WRITER.pack([part(b'"x"')])).dict_id == SHIPPED
+
+
+def test_blocks_of_two_dictionaries_are_read_side_by_side() -> None:
     texts = [json.dumps({"word": n % 7, "text": "abc" * (n % 5)}).encode() for n in range(500)]
     other = zstandard.train_dictionary(2000, [*texts], dict_id=7).as_bytes()
-    both = TextReader({SHIPPED: shipped_dictionary(), 7: other}.__getitem__)
-    for writer in (TextWriter(other), WRITER):
-        assert both.unpack(writer.pack(texts[3], None, None)).input == texts[3]
+    both = BlockReader({SHIPPED: shipped_dictionary(), 7: other}.__getitem__)
+    for writer in (BlockWriter(other), WRITER):
+        assert both.unpack(writer.pack([part(texts[3])])) == [part(texts[3])]
 
 
 def test_a_large_text_comes_back() -> None:
     large = json.dumps(list(range(500_000))).encode()
-    assert reader().unpack(WRITER.pack(large, None, None)).input == large
+    assert reader().unpack(WRITER.pack([part(large)])) == [part(large)]
 
 
 def test_the_dictionary_halves_a_small_chat() -> None:
@@ -55,6 +65,4 @@ def test_the_dictionary_halves_a_small_chat() -> None:
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": "What is the difference between a refund and a discount?"},
     ]).encode()  # fmt: skip
-    packed = WRITER.pack(chat, None, None)
-    assert packed is not None
-    assert len(packed) < len(zstandard.compress(chat)) * 0.6
+    assert len(WRITER.pack([part(chat)])) < len(zstandard.compress(chat)) * 0.6

@@ -14,7 +14,15 @@ from typing import Any
 
 import msgspec
 
-from trunkline.store.metadata import Node, StampTree, join_nodes, node_from, node_of, render, stamps_of
+from trunkline.store.metadata import (
+    Metadata,
+    Said,
+    StampTree,
+    document_of,
+    join_metadata,
+    metadata_from,
+    stamps_of_metadata,
+)
 from trunkline.types import Micros, ObservationChange, Rank, ScoreChange, Stamp, Struct, TraceChange
 
 FIRST = frozenset({"trace_id", "start_time", "timestamp", "environment"})
@@ -40,7 +48,7 @@ class State(Struct, frozen=True, kw_only=True):
     registers: Mapping[str, Register]
     said: Micros
     """The earliest time of an event: stands in for a start that nobody said."""
-    metadata: Node | None = None
+    metadata: Metadata | None = None
     tags: frozenset[str] = frozenset()
 
 
@@ -51,7 +59,7 @@ def state_of(change: TraceChange | ObservationChange) -> State:
     values = ((name, getattr(change, name)) for name in fields)
     registers = {name: (stamp, value) for name, value in values if value not in _SILENT}
     document = change.metadata
-    metadata = node_of(document, stamp) if document is not None and says_something(document) else None
+    metadata = Said(stamp, document) if document is not None and says_something(document) else None
     tags = frozenset(change.tags) if type(change) is TraceChange else frozenset()
     return State(registers=registers, said=stamp.time, metadata=metadata, tags=tags)
 
@@ -69,7 +77,7 @@ def join(a: State, b: State) -> State:
             registers[name] = theirs
     metadata = a.metadata or b.metadata
     if a.metadata is not None and b.metadata is not None:
-        metadata = join_nodes(a.metadata, b.metadata)
+        metadata = join_metadata(a.metadata, b.metadata)
     return State(registers=registers, said=min(a.said, b.said), metadata=metadata, tags=a.tags | b.tags)
 
 
@@ -107,7 +115,7 @@ def merged_trace(id: str, state: State) -> TraceChange:
 
 def _merged(state: State) -> dict[str, Any]:
     values = {name: value for name, (_, value) in state.registers.items()}
-    metadata = None if state.metadata is None else render(state.metadata)
+    metadata = None if state.metadata is None else document_of(state.metadata)
     return values | {"stamp": Stamp(Rank.CREATE, state.said), "metadata": metadata}
 
 
@@ -135,7 +143,7 @@ def encode_stamps(state: State, fields: tuple[str, ...]) -> bytes:
 
     registers = state.registers
     places = bytes(number(registers[name][0]) if name in registers else _ABSENT for name in fields)
-    tree = None if state.metadata is None else stamps_of(state.metadata, number)
+    tree = None if state.metadata is None else stamps_of_metadata(state.metadata, number)
     return _pack(_Stamps(list(numbers), places, state.said, tree))
 
 
@@ -158,7 +166,7 @@ def _decode(
     }
     metadata = None
     if kept.metadata is not None and change.metadata is not None:
-        metadata = node_from(change.metadata, kept.metadata, kept.table)
+        metadata = metadata_from(change.metadata, kept.metadata, kept.table)
     return State(registers=registers, said=kept.said, metadata=metadata, tags=tags)
 
 
@@ -189,7 +197,7 @@ def fold_traces(changes: Sequence[TraceChange]) -> State:
     ordered = sorted(changes, key=_stamp)
     registers: dict[str, Register] = {}
     tags: set[str] = set()
-    metadata: Node | None = None
+    metadata: Metadata | None = None
     last = None
     for change in ordered:
         stamp = change.stamp
@@ -200,8 +208,8 @@ def fold_traces(changes: Sequence[TraceChange]) -> State:
         if change.tags:
             tags.update(change.tags)
         if change.metadata is not None and says_something(change.metadata):
-            node = node_of(change.metadata, stamp)
-            metadata = node if metadata is None else join_nodes(metadata, node)
+            told = Said(stamp, change.metadata)
+            metadata = told if metadata is None else join_metadata(metadata, told)
     said = min(change.stamp.time for change in changes)
     return State(registers=registers, said=said, metadata=metadata, tags=frozenset(tags))
 

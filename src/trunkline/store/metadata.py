@@ -4,8 +4,8 @@ A node keeps when it was last said to be null, a value, or an object; the values
 said later wins; an object and a value of one stamp: the object. Null never overwrites. Once a value was said, what the
 node's object held before is gone for good. Arrays are values: they are replaced as a whole.
 
-A single event needs no tree: its document is kept as it was sent. From the second event on the document is the tree
-rendered, and `stamps_of` says when each part of it was said, in as few bytes as can be.
+A single event needs no tree: its document is kept as it was sent (`Said`). From the second event on the document is
+the tree rendered, and `stamps_of` says when each part of it was said, in as few bytes as can be.
 """
 
 from __future__ import annotations
@@ -33,6 +33,33 @@ class Node(Struct, frozen=True, kw_only=True):
     value: tuple[Stamp, JSONBytes] | None = None
     object: Stamp | None = None
     children: Mapping[str, Node] = msgspec.field(default_factory=dict)
+
+
+class Said(Struct, frozen=True):
+    """What one event says, not yet taken apart. Most metadata is never said twice."""
+
+    stamp: Stamp
+    document: JSONBytes
+
+
+Metadata = Said | Node
+
+
+def expanded(metadata: Metadata) -> Node:
+    return node_of(metadata.document, metadata.stamp) if isinstance(metadata, Said) else metadata
+
+
+def join_metadata(a: Metadata, b: Metadata) -> Metadata:
+    """As `join_nodes`. Where one event says all of it, the result is that event's document as it was sent."""
+    if a == b:
+        return a
+    joined = join_nodes(expanded(a), expanded(b))
+    whole = [each for each in (a, b) if isinstance(each, Said) and expanded(each) == joined]
+    return max(whole, key=lambda said: said.document) if whole else joined
+
+
+def document_of(metadata: Metadata) -> JSONBytes:
+    return metadata.document if isinstance(metadata, Said) else render(metadata)
 
 
 def node_of(document: JSONBytes, stamp: Stamp, depth: int = 0) -> Node:
@@ -103,6 +130,16 @@ def render(node: Node) -> JSONBytes:
     if node.object is not None:
         return _encode({key: msgspec.Raw(render(child)) for key, child in sorted(node.children.items())})
     return b"null" if node.value is None else node.value[1]
+
+
+def stamps_of_metadata(metadata: Metadata, number: Callable[[Stamp], int]) -> StampTree:
+    """When each part was said; together with the document it is the whole of the metadata."""
+    return number(metadata.stamp) if isinstance(metadata, Said) else stamps_of(metadata, number)
+
+
+def metadata_from(document: JSONBytes, stamps: StampTree, table: list[Stamp]) -> Metadata:
+    """The inverse of `document_of` and `stamps_of_metadata`."""
+    return Said(table[stamps], document) if isinstance(stamps, int) else node_from(document, stamps, table)
 
 
 def stamps_of(node: Node, number: Callable[[Stamp], int]) -> StampTree:

@@ -62,7 +62,8 @@ def _count(level: int) -> str:
 _SEVERITY = _parts("max(CASE coalesce(p.level, 0) WHEN 1 THEN 0 WHEN 0 THEN 1 ELSE p.level END)")
 _IN, _OUT = _kinds("p", "input"), _kinds("p", "output")
 _LAST = "max(p.start_time + max(coalesce(p.duration, 0), 0))"
-_CONTENT = "(SELECT x.content FROM texts AS x WHERE x.text = {}.text)"
+_CONTENT = "(SELECT x.content FROM texts AS x WHERE x.text = {0}.text >> 8), {0}.text"
+"""The block of a row's texts and the reference into it: two arguments."""
 
 TRACES = Columns(
     texts={

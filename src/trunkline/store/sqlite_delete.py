@@ -35,13 +35,13 @@ def _delete_trace(merger: Merger, project: int, key: bytes) -> int:
         scores |= merger.scores.touching(project, observations, ())
         execute("DELETE FROM observations WHERE project = ? AND trace = ?", (project, trace))
         execute("DELETE FROM traces WHERE trace = ?", (trace,))
-        merger.texts.delete([text])
+        merger.texts.drop(project, trace, text)
         merger.log.remove(trace)
     merger.scores.delete(project, list(scores))
     return 0 if found is None else 1
 
 
 def _take_away(merger: Merger, project: int, trace: int, id: bytes) -> None:
-    held = merger.load(project, trace, id)
+    held = merger.load(project, trace, id, texts=False)
     merger.count(project, held.series, held.change, cost_of(held.row), -1)
-    merger.texts.delete([held.row[16]])
+    merger.texts.drop(project, trace, held.row[16])

@@ -12,7 +12,8 @@ import apsw
 import msgspec
 
 from trunkline.store.sqlite_rows import decode_id
-from trunkline.store.texts import TextReader
+from trunkline.store.sqlite_texts import TextBlocks
+from trunkline.store.texts import NO_TEXTS, Part, Texts, place_of, texts_of
 from trunkline.types import JSONBytes
 
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -23,17 +24,29 @@ _encode = msgspec.json.Encoder().encode
 _FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def register(connection: apsw.Connection, texts: TextReader) -> None:
-    def content_text(packed: bytes | None, column: str) -> str | None:
-        """An input or output as the API gives it: a JSON string is its text, anything else its JSON."""
-        return text_of(getattr(texts.unpack(packed), column))
+def register(connection: apsw.Connection, blocks: TextBlocks) -> None:
+    held: tuple[bytes, list[Part | None]] = (b"", [])
 
-    def metadata_value(packed: bytes | None, key: str) -> str | None:
-        return value_under(texts.unpack(packed).metadata, key)
+    def texts(packed: bytes | None, reference: int | None) -> Texts:
+        """Rows in order of time lie in the same block: the last one is kept unpacked."""
+        nonlocal held
+        if packed is None or reference is None:
+            return NO_TEXTS
+        if held[0] != packed:
+            held = (packed, blocks.unpack(packed))
+        part = held[1][place_of(reference)]
+        return NO_TEXTS if part is None else texts_of(part)
+
+    def content_text(packed: bytes | None, reference: int | None, column: str) -> str | None:
+        """An input or output as the API gives it: a JSON string is its text, anything else its JSON."""
+        return text_of(getattr(texts(packed, reference), column))
+
+    def metadata_value(packed: bytes | None, reference: int | None, key: str) -> str | None:
+        return value_under(texts(packed, reference).metadata, key)
 
     for name, count, function in (
-        ("content_text", 2, content_text),
-        ("metadata_value", 2, metadata_value),
+        ("content_text", 3, content_text),
+        ("metadata_value", 3, metadata_value),
         ("json_value", 2, value_under),
         ("metadata_text", 1, text_of),
         ("metadata_values", 1, metadata_values),

@@ -30,9 +30,10 @@ from trunkline.store.sqlite_index import (
 )
 from trunkline.store.sqlite_rows import Row
 from trunkline.store.sqlite_schema import moment, open_connection, transaction, understood
-from trunkline.store.sqlite_tables import dictionary_reader, find_series
+from trunkline.store.sqlite_tables import find_series
+from trunkline.store.sqlite_texts import TextBlocks
 from trunkline.store.sqlite_where import numbers
-from trunkline.store.texts import NO_TEXTS, Texts
+from trunkline.store.texts import NO_TEXTS
 from trunkline.types import Micros
 
 STEP_TRACES = 500
@@ -48,7 +49,6 @@ _OF_OBSERVATIONS = (
     "CROSS JOIN traces AS t ON t.trace = c.value "
     "CROSS JOIN observations AS o ON o.project = t.project AND o.trace = t.trace"
 )
-_TEXTS = "SELECT t.text, t.content FROM carray(?) AS c CROSS JOIN texts AS t ON t.text = c.value"
 _INDEXED = (
     "SELECT d.trace, d.id, d.document, d.text, d.facets, d.block FROM carray(?) AS c "
     "CROSS JOIN documents AS d INDEXED BY document_by_trace ON d.trace = c.value"
@@ -100,7 +100,7 @@ class Indexer:
         self._path = index
         self._store = open_connection(traces, busy_ms=busy_ms, read_only=True)
         self._index = open_index(index, busy_ms=busy_ms)
-        self._unpack = dictionary_reader(self._store).unpack
+        self._texts = TextBlocks(self._store).read
         self._series: dict[int, tuple[str, str]] = {}
         self._next: dict[int, int] = {}
 
@@ -260,14 +260,6 @@ class Indexer:
             return make_block(self._index)
         block: int = row[0]
         return block
-
-    def _texts(self, wanted: Iterable[int | None]) -> dict[int | None, Texts]:
-        """Those that are there still: what replaced the others is in the log."""
-        given = [number for number in wanted if number is not None]
-        if not given:
-            return {}
-        rows: list[Row] = self._store.execute(_TEXTS, (numbers(given),)).fetchall()
-        return {number: self._unpack(content) for number, content in rows}
 
 
 def run_to_the_end(indexer: Indexer) -> Iterator[Step]:

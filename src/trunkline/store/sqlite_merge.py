@@ -19,7 +19,6 @@ from trunkline.store.join import (
     join,
     join_all,
     merged_observation,
-    says_something,
     state_of,
 )
 from trunkline.store.rollups import HOUR, token_sums, total_cost
@@ -36,11 +35,12 @@ from trunkline.store.sqlite_rows import (
     series_of,
 )
 from trunkline.store.sqlite_scores import ScoreTable
-from trunkline.store.sqlite_tables import Names, RollupTable, RowWriter, TextTable
-from trunkline.store.sqlite_traces import TraceTable
-from trunkline.store.texts import Texts
+from trunkline.store.sqlite_tables import Names, RollupTable, RowWriter
+from trunkline.store.sqlite_texts import TextTable
+from trunkline.store.sqlite_traces import TraceTable, part_of, texts_of_observation
+from trunkline.store.texts import NO_TEXTS, Texts
 from trunkline.store.traces import Pricer
-from trunkline.types import Change, JSONBytes, Micros, ObservationChange, ScoreChange, TraceChange
+from trunkline.types import Change, Micros, ObservationChange, ScoreChange, TraceChange
 
 _LOCATE = (
     "SELECT c.value, o.trace FROM carray(?) AS c CROSS JOIN observations AS o INDEXED BY observation_by_id "
@@ -51,7 +51,7 @@ _LOAD = f"SELECT {_NAMES} FROM observations WHERE project = ? AND trace = ? AND 
 
 
 class Plan:
-    """The changes of one project in one transaction, by what they change; texts are packed before the lock is taken."""
+    """The changes of one project in one transaction, by what they change."""
 
     def __init__(self, project_id: str, changes: Iterable[Change]) -> None:
         self.project_id = project_id
@@ -59,7 +59,6 @@ class Plan:
         self.single: dict[str, ObservationChange] = {}
         self.repeated: dict[str, list[ObservationChange]] = {}
         self.scores: list[ScoreChange] = []
-        self.packed: dict[str, bytes | None] = {}
         for change in changes:
             self._sort(change)
         for id in self.repeated:
@@ -74,23 +73,6 @@ class Plan:
             self.traces.setdefault(change.id, []).append(change)
         elif type(change) is ScoreChange:
             self.scores.append(change)
-
-    def pack(self, texts: TextTable) -> None:
-        for id, change in self.single.items():
-            self.packed[id] = texts.pack(
-                _spoken(change.input), _spoken(change.output), _said(change.metadata), change.model_parameters
-            )
-
-
-def _spoken(text: JSONBytes | None) -> JSONBytes | None:
-    return None if text in _SILENT_TEXTS else text
-
-
-_SILENT_TEXTS = (None, b"", b"null", b'""')
-
-
-def _said(metadata: JSONBytes | None) -> JSONBytes | None:
-    return metadata if metadata and says_something(metadata) else None
 
 
 class _Held:
@@ -116,14 +98,14 @@ class Merger:
         self.rollups = RollupTable(connection)
         self.scores = ScoreTable(connection)
         self.log = ChangeLog(connection)
-        self._traces = TraceTable(connection, self.texts)
+        self.traces = TraceTable(connection, self.texts)
         self._insert = RowWriter(connection, "INSERT INTO observations", OBSERVATION_COLUMNS)
         self._replace = RowWriter(connection, "INSERT OR REPLACE INTO observations", OBSERVATION_COLUMNS)
 
     def begin(self) -> None:
         """To be called after the transaction has begun."""
         self.texts.begin()
-        self._traces.begin()
+        self.traces.begin()
         self.rollups.cells.clear()
         self.log.begin()
 
@@ -138,10 +120,10 @@ class Merger:
         project = self.names.project(plan.project_id)
         merge = _Merge(self, project, plan, now)
         merge.sort()
-        numbers = self._traces.merge(project, plan.traces, merge.trace_ids(), now)
+        numbers = self.traces.merge(project, plan.traces, merge.roots(), now)
         self._insert.write(merge.added(numbers))
         self._replace.write(merge.changed(numbers))
-        self._traces.settle(project, {*numbers.values(), *merge.left_traces})
+        self.traces.settle(project, {*numbers.values(), *merge.left_traces})
         self.log.touch(numbers.values())
         self.log.touch(merge.left_traces)
         scores = self.scores.merge(project, plan.scores, now) if plan.scores else set()
@@ -151,12 +133,12 @@ class Merger:
         if scores:
             self.scores.link(project, scores)
 
-    def load(self, project: int, trace: int, key: bytes) -> _Held:
+    def load(self, project: int, trace: int, key: bytes, *, texts: bool = True) -> _Held:
         row: Row = self.connection.execute(_LOAD, (project, trace, key)).get
         series = self.names.by_number(row[3])
-        texts = self.texts.read(row[16])
+        found = self.texts.read(row[16]) if texts else NO_TEXTS
         trace_key: bytes = self.connection.execute("SELECT id FROM traces WHERE trace = ?", (trace,)).get
-        return _Held(row, row[3], change_of_observation(row, series, decode_id(trace_key), texts), texts)
+        return _Held(row, row[3], change_of_observation(row, series, decode_id(trace_key), found), found)
 
     def locate(self, project: int, keys: Sequence[bytes]) -> dict[bytes, int]:
         """The traces, by number, of those observations that have a row."""
@@ -227,21 +209,31 @@ class _Merge:
         if state != held.state:
             self._updated.append((key, merged_observation(id, state), state, held))
 
-    def trace_ids(self) -> set[str]:
-        ids = {change.trace_id for _, change in self._fresh}
-        ids.update(change.trace_id for _, change, _ in self._joined)
-        ids.update(change.trace_id for _, change, _, _ in self._updated)
-        return ids
+    def roots(self) -> dict[str, ObservationChange | None]:
+        """The traces of these observations, each with a new observation that has no parent where there is one."""
+        roots: dict[str, ObservationChange | None] = {change.trace_id: None for _, change, _ in self._joined}
+        roots.update((change.trace_id, None) for _, change, _, _ in self._updated)
+        for _, change in self._fresh:
+            if change.parent_id is None:
+                roots[change.trace_id] = change
+            else:
+                roots.setdefault(change.trace_id, None)
+        return roots
 
     def added(self, numbers: Mapping[str, int]) -> list[Row]:
-        packed, texts, project = self._plan.packed, self._merger.texts, self._project
         rows = [
-            self._row(key, change, numbers, texts.add(project, packed[change.id]), None) for key, change in self._fresh
+            self._row(key, change, numbers, self._text(change, numbers[change.trace_id]), None)
+            for key, change in self._fresh
         ]
         for key, change, state in self._joined:
-            text = texts.replace(project, None, _texts(change))
+            text = self._merger.texts.add(self._project, numbers[change.trace_id], texts_of_observation(change))
             rows.append(self._row(key, change, numbers, text, encode_stamps(state, OBSERVATION_FIELDS)))
         return rows
+
+    def _text(self, change: ObservationChange, trace: int) -> int | None:
+        """The reference of a new observation's texts, which its trace may have added already."""
+        shared = self._merger.traces.shared.get(change.id)
+        return shared or self._merger.texts.append(self._project, part_of(change, trace))
 
     def _row(
         self,
@@ -274,14 +266,11 @@ class _Merge:
         if is_generation(held.change):
             self.generations.add(key)
             self.generation_traces.add(held.trace_id)
-        if numbers[change.trace_id] != held.row[1]:
-            self.left_traces.add(held.row[1])
-        text, texts = held.row[16], _texts(change)
-        if texts != held.texts:
-            text = self._merger.texts.replace(self._project, text, texts)
+        trace, left, text, texts = numbers[change.trace_id], held.row[1], held.row[16], texts_of_observation(change)
+        if trace != left:
+            self.left_traces.add(left)
+        if texts != held.texts or trace != left:
+            self._merger.texts.drop(self._project, left, text)
+            text = self._merger.texts.add(self._project, trace, texts)
         stamps = encode_stamps(state, OBSERVATION_FIELDS)
         return self._row(key, change, numbers, text, stamps, created=held.row[19])
-
-
-def _texts(change: ObservationChange) -> Texts:
-    return Texts(input=change.input, output=change.output, metadata=change.metadata, parameters=change.model_parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import apsw
@@ -23,7 +23,8 @@ from trunkline.store.sqlite_rows import (
     score_of,
     trace_of,
 )
-from trunkline.store.sqlite_tables import dictionary_reader, find_project, series_from
+from trunkline.store.sqlite_tables import find_project, series_from
+from trunkline.store.sqlite_texts import TextBlocks
 from trunkline.store.sqlite_where import (
     Where,
     after_cursor,
@@ -32,7 +33,7 @@ from trunkline.store.sqlite_where import (
     where_scores,
     where_traces,
 )
-from trunkline.store.texts import NO_TEXTS, Texts
+from trunkline.store.texts import NO_TEXTS
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
 from trunkline.types import Observation, Score, Trace, TraceDetail
 
@@ -58,14 +59,13 @@ _SCORES_OF = (
     "SELECT s.trace_id, s.id FROM carray(?) AS c CROSS JOIN scores AS s INDEXED BY score_by_trace "
     "ON s.project = ? AND s.trace_id = c.value ORDER BY s.trace_id, s.timestamp"
 )
-_TEXTS = "SELECT t.text, t.content FROM carray(?) AS c CROSS JOIN texts AS t ON t.text = c.value"
 
 
 class Reader:
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        texts = dictionary_reader(connection)
-        self._unpack = texts.unpack
+        texts = TextBlocks(connection)
+        self._texts = texts.read
         register(connection, texts)
 
     @contextmanager
@@ -130,12 +130,6 @@ class Reader:
         for trace, score in self._all(_SCORES_OF, (apsw.carray(tuple(row[2] for row in rows)), project)):
             scores[trace].append(decode_id(score))
         return {row[0]: _sums_of(parts[row[0]], scores[row[2]]) for row in rows}
-
-    def _texts(self, wanted: Iterable[int | None]) -> dict[int | None, Texts]:
-        given = [number for number in wanted if number is not None]
-        if not given:
-            return {}
-        return {number: self._unpack(content) for number, content in self._all(_TEXTS, (numbers(given),))}
 
     # --- observations ---
 

@@ -41,8 +41,9 @@ from trunkline.store.sqlite_index import (
 )
 from trunkline.store.sqlite_rows import Row, decode_id
 from trunkline.store.sqlite_schema import moment
-from trunkline.store.sqlite_tables import dictionary_reader, find_project
-from trunkline.store.texts import Texts
+from trunkline.store.sqlite_tables import find_project
+from trunkline.store.sqlite_texts import TextBlocks
+from trunkline.store.texts import NO_TEXTS
 from trunkline.types import Micros, ObservationType
 
 ENOUGH_S = 0.15
@@ -65,7 +66,6 @@ _OBSERVATION = (
     "WHERE o.project = ? AND o.trace = ? AND o.id = ?"
 )
 _TRACE = "SELECT text, 0, id, timestamp, name, NULL, environment FROM traces WHERE project = ? AND trace = ?"
-_CONTENT = "SELECT content FROM texts WHERE text = ?"
 
 
 def expression_of(expression: Expression, everything: str) -> str:
@@ -115,7 +115,7 @@ class SearchReader:
         self.index.register_fts5_function("place", _place)
         self.index.set_progress_handler(self._too_long, _STEPS)
         self._tokenize = self.index.fts5_tokenizer(*TOKENIZER)
-        self._unpack = dictionary_reader(store).unpack
+        self._texts = TextBlocks(store).read
         self._began = 0.0
 
     def status(self) -> SearchStatus:
@@ -217,8 +217,7 @@ class SearchReader:
             column = 2 if name else 0
         if column == 2:
             return SearchField.NAME, shown(searched_text(name))[: _BEFORE + _AFTER]
-        content = None if number is None else self._store.execute(_CONTENT, (number,)).get
-        texts: Texts = self._unpack(content)
+        texts = self._texts((number,)).get(number, NO_TEXTS)
         text = searched(texts.output if column else texts.input)
         return SearchField(FIELDS[column]), self._around(text, word)
 

@@ -1,8 +1,8 @@
-"""What a writer looks up and writes again and again: projects, series, texts, cells, many rows at once."""
+"""What a writer looks up and writes again and again: projects, series, cells, many rows at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import apsw
@@ -10,7 +10,6 @@ import apsw
 from trunkline.store.histogram import LONG
 from trunkline.store.rollups import SUMS, Cell, Series
 from trunkline.store.sqlite_rows import Row
-from trunkline.store.texts import SHIPPED, TextReader, Texts, TextWriter
 from trunkline.types import ObservationType
 
 SeriesKey = tuple[str, str, str, str, str, int]
@@ -120,60 +119,6 @@ def series_from(row: Row) -> Series:
         prompt_name=row[4],
         prompt_version=row[5],
     )
-
-
-def dictionary_reader(connection: apsw.Connection) -> TextReader:
-    """Unpacks the texts of a file with the dictionaries that the file keeps."""
-
-    def find(number: int) -> bytes:
-        return bytes(connection.execute("SELECT content FROM dictionaries WHERE dictionary = ?", (number,)).get)
-
-    return TextReader(find)
-
-
-class TextTable:
-    """The side table of texts. New numbers follow on the highest, so that texts are appended."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        dictionary = connection.execute("SELECT content FROM dictionaries WHERE dictionary = ?", (SHIPPED,)).get
-        self.pack = TextWriter(bytes(dictionary)).pack
-        self._unpack = dictionary_reader(connection).unpack
-        self._rows = RowWriter(connection, "INSERT INTO texts", ("text", "project", "content"))
-        self._pending: list[Row] = []
-        self._next = 0
-
-    def begin(self) -> None:
-        """To be called first in every transaction: another process may have appended."""
-        self._next = (self._connection.execute("SELECT max(text) FROM texts").get or 0) + 1
-        self._pending.clear()
-
-    def add(self, project: int, packed: bytes | None) -> int | None:
-        """The number of a new text, which `flush` writes."""
-        if packed is None:
-            return None
-        number = self._next
-        self._next += 1
-        self._pending.append((number, project, packed))
-        return number
-
-    def replace(self, project: int, number: int | None, texts: Texts) -> int | None:
-        """The number of the text that takes the place of `number`: another one, so that who has read it can tell."""
-        self.delete([number])
-        return self.add(project, self.pack(texts.input, texts.output, texts.metadata, texts.parameters))
-
-    def read(self, number: int | None) -> Texts:
-        if number is None:
-            return self._unpack(None)
-        return self._unpack(self._connection.execute("SELECT content FROM texts WHERE text = ?", (number,)).get)
-
-    def delete(self, numbers: Iterable[int | None]) -> None:
-        given = [(number,) for number in numbers if number is not None]
-        self._connection.executemany("DELETE FROM texts WHERE text = ?", given)
-
-    def flush(self) -> None:
-        self._rows.write(self._pending)
-        self._pending.clear()
 
 
 _ADDED = "CAST(histogram || excluded.histogram AS BLOB)"

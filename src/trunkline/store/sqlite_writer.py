@@ -157,10 +157,9 @@ class Writer:
                 self._merger.begin()
                 for plan in plans:
                     self._merger.apply(plan)
-                for job in group:
-                    if job.action is not None and job.error is None:
-                        job.result = job.action(self._merger)
                 self._merger.flush()
+                for job in group:
+                    self._act(job)
         except _BAD_VALUES:
             self._merger.names.forget()
             self._commit_each(group)
@@ -176,15 +175,12 @@ class Writer:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     def _plans(self, group: Sequence[Job]) -> list[Plan]:
-        """One plan for each project of the group, its texts packed while other writers may hold the lock."""
+        """One plan for each project of the group."""
         by_project: dict[str, list[Change]] = {}
         for job in group:
             if job.changes:
                 by_project.setdefault(job.project_id, []).extend(job.changes)
-        plans = [Plan(project_id, changes) for project_id, changes in by_project.items()]
-        for plan in plans:
-            plan.pack(self._merger.texts)
-        return plans
+        return [Plan(project_id, changes) for project_id, changes in by_project.items()]
 
     def _commit_each(self, group: Sequence[Job]) -> None:
         with self._turn(), transaction(self._connection):
@@ -205,9 +201,13 @@ class Writer:
         self._merger.begin()
         for plan in self._plans([job]):
             self._merger.apply(plan)
+        self._merger.flush()
+        self._act(job)
+
+    def _act(self, job: Job) -> None:
         if job.action is not None:
             job.result = job.action(self._merger)
-        self._merger.flush()
+            self._merger.flush()
 
     def _fail(self, group: Sequence[Job], error: Exception) -> None:
         self._merger.names.forget()
