@@ -24,6 +24,7 @@ PATH = "/api/public/media"
 DATA = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5
 TIME = "2026-03-01T12:00:00.000Z"
 DAY = 86_400_000_000
+NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id": "t"}}
 
 
 def announcement(data: bytes = DATA, **changed: Any) -> dict[str, Any]:
@@ -138,11 +139,48 @@ async def test_the_newest_content_type_counts(api: httpx.AsyncClient) -> None:
     assert (await api.get(found["url"])).headers["content-type"] == "image/jpeg"
 
 
-async def test_media_of_a_dataset_item(api: httpx.AsyncClient, world: World) -> None:
-    item: dict[str, Any] = {"traceId": None, "datasetId": "d", "datasetItemId": "i"}
+async def test_media_of_a_dataset_item(api: httpx.AsyncClient) -> None:
+    """As SDKs do it: the bytes are there before the item is."""
+    dataset = (await api.post("/api/public/v2/datasets", json={"name": "pictures"})).json()
+    item: dict[str, Any] = {"traceId": None, "datasetId": dataset["id"], "datasetItemId": "i"}
     await upload(api, **item, field="expectedOutput")
     assert await announce(api, **item) is None
-    await world.services.media.delete_of_items("one", "d", "i")
+    text = f"@@@langfuseMedia:type=image/png|id={id_of(DATA)}|source=bytes@@@"
+    lost = text.replace(id_of(DATA), "a" * 22)
+    body = {
+        "datasetName": "pictures",
+        "id": "i",
+        "input": {"0": {"it's": [lost, text]}, "prose": f"see {text}"},
+        "expectedOutput": text,
+        "metadata": {"note": "@@@langfuseMedia:nonsense@@@"},
+    }
+    made = check(await api.post("/api/public/dataset-items", json=body)).json()
+    read = check(await api.get("/api/public/dataset-items/i")).json()
+    (listed,) = check(await api.get("/api/public/dataset-items", params={"datasetName": "pictures"})).json()["data"]
+    for found in (made, read, listed):
+        places = [(each["field"], each["jsonPath"], each["referenceString"]) for each in found["mediaReferences"]]
+        assert places == [("input", "$[0]['it's'][1]", text), ("expectedOutput", "$", text)]
+        media = found["mediaReferences"][0]["media"]
+        assert (media["mediaId"], media["contentType"], media["contentLength"]) == (id_of(DATA), "image/png", len(DATA))
+        assert (await api.get(media["url"])).content == DATA
+
+
+async def test_an_item_keeps_the_media_of_the_trace_that_it_was_made_of(api: httpx.AsyncClient, world: World) -> None:
+    await api.post("/api/public/ingestion", json={"batch": [NEW_TRACE]})
+    await upload(api)
+    await api.post("/api/public/v2/datasets", json={"name": "pictures"})
+    text = f"@@@langfuseMedia:type=image/png|id={id_of(DATA)}|source=bytes@@@"
+    await api.post("/api/public/dataset-items", json={"datasetName": "pictures", "input": f"What is {text}?"})
+    assert (await api.delete("/api/public/traces/t")).status_code == 200
+    assert (await api.get(f"{PATH}/{id_of(DATA)}")).status_code == 200
+    assert files_in(world)
+
+
+async def test_deleting_a_trace_deletes_its_media(api: httpx.AsyncClient, world: World) -> None:
+    await api.post("/api/public/ingestion", json={"batch": [NEW_TRACE]})
+    await upload(api)
+    assert (await api.delete("/api/public/traces/t")).status_code == 200
+    assert files_in(world) == []
     assert (await api.get(f"{PATH}/{id_of(DATA)}")).status_code == 404
 
 

@@ -83,12 +83,6 @@ class MediaLibrary:
         if unlinked:
             await asyncio.to_thread(self.delete_orphans, project_id)
 
-    async def delete_of_items(self, project_id: str, dataset_id: str, item_id: str | None = None) -> None:
-        """A dataset, or an item of it, was deleted: so is what only it referred to."""
-        unlink = self.records.unlink
-        if await asyncio.to_thread(unlink, project_id, UseKind.DATASET_ITEM, [dataset_id], item_id):
-            await asyncio.to_thread(self.delete_orphans, project_id)
-
     async def sweep(self, project_id: str, traces: TraceStore) -> None:
         """Drops references from traces that never came or went unheard, then what nothing refers to, then remnants."""
         last, before = "", now_micros() - FORGOTTEN

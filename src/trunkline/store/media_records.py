@@ -152,15 +152,13 @@ class MediaRecords:
             for media_id in connection.execute(known).scalars().all():
                 _link(connection, project_id, media_id, use, at)
 
-    def unlink(self, project_id: str, kind: UseKind, owner_ids: list[str], part_id: str | None = None) -> int:
-        """Traces (or datasets, or one item of a dataset) are gone, and what they referred to with them."""
+    def unlink(self, project_id: str, kind: UseKind, owner_ids: list[str]) -> int:
+        """Traces (or datasets) are gone, and their references with them; how many."""
         gone = 0
         with self._control.writing() as connection:
             for start in range(0, len(owner_ids), MOST_AT_ONCE):
                 some = MEDIA_USES.c.owner_id.in_(owner_ids[start : start + MOST_AT_ONCE])
                 query = delete(MEDIA_USES).where(MEDIA_USES.c.project_id == project_id, MEDIA_USES.c.kind == kind, some)
-                if part_id is not None:
-                    query = query.where(MEDIA_USES.c.part_id == part_id)
                 gone += connection.execute(query).rowcount
         return gone
 

@@ -185,10 +185,14 @@ def _whole(value: JSON) -> Mapping[str, msgspec.Raw]:
     return {"metadata": raw_of(value, is_encoded=True)}
 
 
+_ENCODED = ("{", "[", '"@@@langfuseMedia:')
+"""Beginnings of values that were encoded in any case: a medium is an object to the SDKs, and its JSON a string."""
+
+
 def raw_of(value: JSON, *, is_encoded: bool) -> msgspec.Raw:
     """A metadata value as JSON. Bare text is decoded where it is an object or a list; a number in it stays text."""
     if not isinstance(value, str):
         return msgspec.Raw(encoded(value))
-    if is_encoded or value[:1] in ("{", "["):
+    if is_encoded or value.startswith(_ENCODED):
         return msgspec.Raw(from_attribute(value))
     return msgspec.Raw(msgspec.json.encode(value))

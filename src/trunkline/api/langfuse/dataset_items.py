@@ -13,8 +13,9 @@ from trunkline.api.errors import answer
 from trunkline.api.langfuse.body import HTTPRequest, take_body
 from trunkline.api.langfuse.datasets import known
 from trunkline.api.langfuse.formats import page_meta
+from trunkline.api.langfuse.item_media import keep_media, shapes_with_media
 from trunkline.api.langfuse.params import Params, rest_of_path
-from trunkline.api.langfuse.shapes_datasets import item_shape, read_item
+from trunkline.api.langfuse.shapes_datasets import read_item
 from trunkline.api.services import Services
 from trunkline.dataset_types import DatasetItem
 from trunkline.evaluation.item_schemas import check_item
@@ -31,7 +32,9 @@ async def create_dataset_item(
     change = await take_body(request, services.settings.max_body_bytes, read_item)
     check = partial(check_item, absent_is_null=change.id is None)
     item = await asyncio.to_thread(services.datasets.upsert_item, writer.project_id, change, check)
-    return answer(HTTPStatus.OK, item_shape(item))
+    await keep_media(services, writer.project_id, item)
+    (shown,) = await shapes_with_media(request, services, writer.project_id, [item])
+    return answer(HTTPStatus.OK, shown)
 
 
 @get(PATH)
@@ -59,7 +62,7 @@ async def list_dataset_items(
         )
 
     items, total = await asyncio.to_thread(read)
-    shown = [item_shape(item) for item in items]
+    shown = await shapes_with_media(request, services, caller.project_id, items)
     return answer(HTTPStatus.OK, {"data": shown, "meta": page_meta(page, limit, total)})
 
 
@@ -69,9 +72,9 @@ async def get_dataset_item(
 ) -> Response[bytes]:
     """One item, archived or not."""
     item_id = rest_of_path(request.scope, PATH)
-    return answer(
-        HTTPStatus.OK, item_shape(await asyncio.to_thread(services.datasets.item, caller.project_id, item_id))
-    )
+    item = await asyncio.to_thread(services.datasets.item, caller.project_id, item_id)
+    (shown,) = await shapes_with_media(request, services, caller.project_id, [item])
+    return answer(HTTPStatus.OK, shown)
 
 
 @delete(PATH + "/{item_id:path}", status_code=HTTPStatus.OK)

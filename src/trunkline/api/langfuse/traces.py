@@ -107,6 +107,7 @@ async def delete_trace(
     trace_id = rest_of_path(request.scope, PATH)
     if not await services.traces.delete_traces(writer.project_id, [trace_id]):
         raise _unknown(trace_id)
+    await services.media.delete_of_traces(writer.project_id, [trace_id])
     return answer(HTTPStatus.OK, {"message": "Trace deleted successfully"})
 
 
@@ -116,7 +117,9 @@ async def delete_traces(
 ) -> Response[bytes]:
     """Deletes traces with their observations and scores; unknown ids are passed over."""
     body = await take_body(request, services.settings.max_body_bytes, decode_json)
-    await services.traces.delete_traces(writer.project_id, _trace_ids(body))
+    trace_ids = _trace_ids(body)
+    await services.traces.delete_traces(writer.project_id, trace_ids)
+    await services.media.delete_of_traces(writer.project_id, trace_ids)
     return answer(HTTPStatus.OK, {"message": "Traces deleted successfully"})
 
 
