@@ -17,6 +17,7 @@ from serving.registries import ACTOR, PlainEncoder, create, new_registry, split
 from trunkline.api.access_log import AccessLog
 from trunkline.api.auth import Authenticator
 from trunkline.api.fastpath import LARGEST_BODY, Message, Outer, Receive, Scope, Send
+from trunkline.api.limits import Limits
 from trunkline.api.metrics import Metrics
 from trunkline.registry.registry import Registry
 from trunkline.serving.answers import PromptServer
@@ -68,6 +69,7 @@ class World:
             self.routes,
             prompts=self.prompts,
             authenticate=self.auth.authenticate,
+            limits=Limits(self.auth.settings),
             metrics=self.metrics,
             access_log=self.log,
             worker="77",

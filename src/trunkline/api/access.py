@@ -14,6 +14,7 @@ from litestar.di import Provide
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Scope
 
+from trunkline.api.limits import traffic_of
 from trunkline.api.services import Services
 from trunkline.errors import Forbidden, TrunklineError
 from trunkline.types import Caller
@@ -25,7 +26,7 @@ AnyConnection = ASGIConnection[BaseRouteHandler, object, object, State]
 
 
 async def check_access(connection: AnyConnection, handler: BaseRouteHandler) -> None:
-    """The guard of every API route. Raises Unauthorized or Forbidden."""
+    """The guard of every API route. Raises Unauthorized, Forbidden or TooManyRequests."""
     if connection.scope.get("method") == "OPTIONS":  # says which methods there are, as any 405 does
         return
     level = access_level(handler)
@@ -38,6 +39,9 @@ async def check_access(connection: AnyConnection, handler: BaseRouteHandler) -> 
     if not caller.can_write and level in {"writer", "scorer"}:
         raise Forbidden("This key is read-only: use a key of the kind `full`.")
     connection.state["caller"] = caller
+    traffic = traffic_of(str(connection.scope.get("method")), connection.scope["path"])
+    if traffic is not None:
+        services.limits.admit(caller.project_id, traffic)
 
 
 def access_level(handler: BaseRouteHandler) -> str:

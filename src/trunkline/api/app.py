@@ -55,6 +55,7 @@ def create_app(services: Services, extra_handlers: Sequence[ControllerRouterHand
         prompts=services.prompts,
         authenticate=services.auth.authenticate,
         metrics=services.metrics,
+        limits=services.limits,
         access_log=services.access_log,
         worker=str(os.getpid()) if services.settings.workers > 1 else "",
     )

@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 
 from trunkline.api.access_log import AccessLog, caller_fields, json_path
+from trunkline.api.limits import Limits
 from trunkline.api.logs import REQUEST_ID
 from trunkline.api.metrics import OTHER, Metrics, Series
 from trunkline.errors import TrunklineError
@@ -60,6 +61,7 @@ _SELECTORS = frozenset({b"label", b"version", b"sticky", b"resolve"})
 class Outer:
     """Wraps `app`. `authenticate` says who an Authorization header names or raises Unauthorized.
 
+    A request that a project's limit does not let in goes on to the ordinary route, which says so.
     `worker` is sent as ``x-trunkline-worker`` where several processes share a port; empty: it is not sent.
     """
 
@@ -70,6 +72,7 @@ class Outer:
         prompts: PromptServer,
         authenticate: Authenticate,
         metrics: Metrics,
+        limits: Limits,
         access_log: AccessLog | None = None,
         worker: str = "",
     ) -> None:
@@ -77,6 +80,7 @@ class Outer:
         self._prompts = prompts
         self._count = prompts.fetches.add
         self._authenticate = authenticate
+        self._limits = limits
         self._metrics = metrics
         self._access_log = access_log
         self._worker = ((b"x-trunkline-worker", worker.encode()),) if worker else ()
@@ -116,6 +120,8 @@ class Outer:
                     request = hashlib.blake2b(body, digest_size=24).digest()
                     answer = self._remembered(caller, request) or await self._compile(caller, body, request, request_id)
         if answer is None or caller is None:
+            if caller is not None:
+                self._limits.give_back_prompt(caller.project_id)
             await self._pass_on(scope, receive, send, headers, request_id, path, began)
             return
         status, kept, body_message = _conditional(answer, method, headers)
@@ -129,12 +135,17 @@ class Outer:
             self._access_log.add(request_id.decode(), method, self._json_path(path), status, took, who)
 
     def _known(self, headers: dict[bytes, bytes]) -> Caller | None:
-        """Who asks, where the hot paths are open to them; the ordinary route tells the others why not."""
+        """Who asks, where the hot paths are open to them; the ordinary route tells the others why not.
+
+        Counts against the project's limit.
+        """
         try:
             caller = self._authenticate(headers.get(b"authorization"))
         except TrunklineError:
             return None
-        return None if caller.scores_only else caller
+        if caller.scores_only or not self._limits.admits_prompt(caller.project_id):
+            return None
+        return caller
 
     def _remembered(self, caller: Caller, request: bytes) -> Answer | None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from trunkline import __version__
 from trunkline.api.access_log import AccessLog
 from trunkline.api.auth import Authenticator
+from trunkline.api.limits import Limits
 from trunkline.api.metrics import Metrics
 from trunkline.errors import Unavailable
 from trunkline.registry.registry import Registry
@@ -41,8 +42,12 @@ class Services:
     media: MediaLibrary
     metrics: Metrics
     access_log: AccessLog | None = None
+    limits: Limits = field(init=False)
     started_at: Micros = field(default_factory=now_micros)
     version: str = __version__
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", Limits(self.auth.settings, workers=self.settings.workers))
 
     def project_settings(self, project_id: str) -> ProjectSettings:
         """What a project has set for itself: from memory, at most a second old."""

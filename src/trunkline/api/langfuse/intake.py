@@ -22,6 +22,7 @@ async def take_in(request: HTTPRequest, writer: Caller, read: Read) -> None:
     services = parts(request)
     masked = masking(services, writer.project_id, read)
     async with received(request, body_limit(services, writer.project_id)) as body:
+        services.limits.count_bytes(writer.project_id, body.size)
         if body.size <= SMALL_BYTES and masked is None:
             await services.traces.take(writer.project_id, lambda: read(body.plain()), size=body.size)
         else:

@@ -55,6 +55,7 @@ async def take_scores(request: HTTPRequest, scorer: Caller) -> ScoreBatch:
         return batch if masker is None else msgspec.structs.replace(batch, changes=masker.changes(batch.changes))
 
     async with received(request, body_limit(services, scorer.project_id)) as body:
+        services.limits.count_bytes(scorer.project_id, body.size)
         batch = read(body.plain()) if body.is_small and masker is None else await read_apart(body, read)
     if batch.changes:
         await services.traces.write(scorer.project_id, batch.changes)
