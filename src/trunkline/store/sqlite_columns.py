@@ -33,7 +33,7 @@ class Columns(Struct, frozen=True, kw_only=True):
     scores: str = ""
     """FROM and WHERE of the scores that hang on a row."""
     trace: str = ""
-    """FROM and WHERE of a row's trace, for the columns that are the trace's."""
+    """FROM and WHERE of a row's trace, for the columns that are the trace's; nothing where the trace is joined as t."""
     among_traces: str = ""
     """The same the other way round, for conditions that few traces meet; binds the project."""
     of_trace: Mapping[Column, Column] = {}
@@ -129,8 +129,6 @@ OBSERVATIONS = Columns(
     content=_CONTENT.format("o"),
     metadata=f"metadata_value({_CONTENT.format('o')}, ?)",
     scores="scores AS v INDEXED BY score_by_observation WHERE v.project = o.project AND v.observation_id = o.id",
-    trace="traces AS t WHERE t.trace = o.trace",
-    among_traces="o.trace IN (SELECT t.trace FROM traces AS t WHERE t.project = ? AND ",
     of_trace={
         Column.TRACE_ID: Column.ID,
         Column.USER_ID: Column.USER_ID,

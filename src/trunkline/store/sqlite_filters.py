@@ -63,6 +63,8 @@ def _of_trace(columns: Columns, project: int, condition: Condition) -> Sql:
     """A condition on a row's trace; a row without a trace meets none."""
     said = msgspec.structs.replace(condition, column=columns.of_trace[condition.column])
     sql, values = compile_condition(TRACES, project, said)
+    if not columns.trace:
+        return sql, values
     if _is_narrow(said):
         return f"{columns.among_traces}{sql})", (project, *values)
     return f"EXISTS (SELECT 1 FROM {columns.trace} AND {sql})", values  # noqa: S608 (constants, values are bound)
@@ -142,8 +144,7 @@ def _members(condition: Members) -> Sql:
     """The tags of a trace are the one list that there is."""
     if condition.column is not Column.TAGS:
         raise KeyError(condition.column)
-    has = "EXISTS (SELECT 1 FROM json_each(t.tags) AS tag WHERE tag.value = ?)"
-    each = [has] * len(condition.values)
+    each = ["EXISTS (SELECT 1 FROM json_each(t.tags) AS tag WHERE tag.value = ?)"] * len(condition.values)
     match condition.operator:
         case "all of":
             return " AND ".join(each) or "1", condition.values

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 
 import apsw
 
+from trunkline.store.filters import Column
 from trunkline.store.rollups import Series
 from trunkline.store.sqlite_filters import Bound
 from trunkline.store.sqlite_functions import register
+from trunkline.store.sqlite_plans import Few, Plan, after_cursor, plan_observations, plan_scores, plan_traces
 from trunkline.store.sqlite_rows import (
     OBSERVATION_COLUMNS,
     SCORE_COLUMNS,
@@ -25,30 +27,22 @@ from trunkline.store.sqlite_rows import (
 )
 from trunkline.store.sqlite_tables import find_project, series_from
 from trunkline.store.sqlite_texts import TextBlocks
-from trunkline.store.sqlite_where import (
-    Where,
-    after_cursor,
-    numbers,
-    where_observations,
-    where_scores,
-    where_traces,
-)
+from trunkline.store.sqlite_where import numbers
 from trunkline.store.texts import NO_TEXTS
-from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
+from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceOrder, TraceQuery
 from trunkline.types import Observation, Score, Trace, TraceDetail
 
 # Names of columns and conditions with bound values are put together here, never input: hence the S608 below.
-_TRACES = f"SELECT {', '.join(f't.{name}' for name in TRACE_COLUMNS)} FROM traces AS t"  # noqa: S608
+_TRACES = f"SELECT {', '.join(f't.{name}' for name in TRACE_COLUMNS)} FROM "  # noqa: S608
 _OBSERVATIONS = (
     f"SELECT {', '.join(f'o.{name}' for name in OBSERVATION_COLUMNS)}, t.id, s.type, s.environment, s.name, s.model, "  # noqa: S608
-    "s.prompt_name, s.prompt_version FROM {} CROSS JOIN traces AS t ON t.trace = o.trace"
+    "s.prompt_name, s.prompt_version FROM "
 )
-_BY_OBSERVATION = "observations AS o CROSS JOIN series AS s ON s.series = o.series"
-_BY_GENERATION = (
-    "series AS s CROSS JOIN observations AS o INDEXED BY generation_by_series ON s.project = o.project "
-    "AND s.series = o.series"
+_BY_ID = (
+    "observations AS o CROSS JOIN series AS s ON s.series = o.series CROSS JOIN traces AS t ON t.trace = o.trace "
+    "WHERE o.project = ? AND o.id = ?"
 )
-_SCORES = f"SELECT {', '.join(f's.{name}' for name in SCORE_COLUMNS)} FROM scores AS s"  # noqa: S608
+_SCORES = f"SELECT {', '.join(f's.{name}' for name in SCORE_COLUMNS)} FROM "  # noqa: S608
 _WIDTH = len(OBSERVATION_COLUMNS)
 
 _PARTS = (
@@ -59,6 +53,9 @@ _SCORES_OF = (
     "SELECT s.trace_id, s.id FROM carray(?) AS c CROSS JOIN scores AS s INDEXED BY score_by_trace "
     "ON s.project = ? AND s.trace_id = c.value ORDER BY s.trace_id, s.timestamp"
 )
+_OF_TRACE = "scores AS s INDEXED BY score_by_trace WHERE s.project = ? AND s.trace_id = ? ORDER BY s.timestamp, s.id"
+MOST_FEW = 1000
+"""Traces of a user or session up to which they are read first, instead of the project's newest rows."""
 
 
 class Reader:
@@ -86,22 +83,39 @@ class Reader:
     def _all(self, sql: str, values: Sequence[Bound]) -> list[Row]:
         return self.connection.execute(sql, tuple(values)).fetchall()
 
-    def _count(self, sql: str, where: Where) -> int:
-        counting = f"SELECT count(*) FROM {sql} WHERE {where}"  # noqa: S608
-        found: int = self.connection.execute(counting, where.values).get
+    def _count(self, plan: Plan) -> int:
+        counting = f"SELECT count(*) FROM {plan.counted} WHERE {plan.count_where}"  # noqa: S608
+        found: int = self.connection.execute(counting, plan.count_where.values).get
         return found
+
+    def _page(
+        self, select: str, plan: Plan, query: TraceQuery | ObservationQuery | ScoreQuery, order: str
+    ) -> list[Row]:
+        direction = "ASC" if not isinstance(query, ScoreQuery) and not query.descending else "DESC"
+        offset = 0 if not isinstance(query, TraceQuery) and query.after else query.offset
+        sql = f"{select} {plan.source} WHERE {plan.where} ORDER BY {order.format(direction)} LIMIT ? OFFSET ?"
+        return self._all(sql, (*plan.where.values, query.limit, offset))
+
+    def _few(self, project: int) -> Few:
+        def few(column: Column, value: str) -> bool:
+            counting = (
+                f"SELECT count(*) FROM (SELECT 1 FROM traces WHERE project = ? AND {column} = ? LIMIT {MOST_FEW + 1})"  # noqa: S608
+            )
+            found: int = self.connection.execute(counting, (project, value)).get
+            return found <= MOST_FEW
+
+        return few
 
     # --- traces ---
 
     def trace(self, project_id: str, trace_id: str) -> TraceDetail | None:
         project = self.project(project_id)
-        rows = self._all(f"{_TRACES} WHERE t.project = ? AND t.id = ?", (project, encode_id(trace_id)))
+        rows = self._all(f"{_TRACES} traces AS t WHERE t.project = ? AND t.id = ?", (project, encode_id(trace_id)))
         if not rows:
             return None
         of_trace = ObservationQuery(trace_id=trace_id, limit=-1, descending=False, count=False)
         observations, _ = self.observations(project_id, of_trace)
-        where = Where("s.project = ? AND s.trace_id = ?", project, encode_id(trace_id))
-        scores = self._all(f"{_SCORES} WHERE {where} ORDER BY s.timestamp, s.id", where.values)
+        scores = self._all(f"{_SCORES} {_OF_TRACE}", (project, encode_id(trace_id)))
         return TraceDetail(
             trace=self._traces(project, rows, texts=True, sums=True)[0],
             observations=tuple(observations),
@@ -110,11 +124,10 @@ class Reader:
 
     def traces(self, project_id: str, query: TraceQuery) -> tuple[list[Trace], int]:
         project = self.project(project_id)
-        where = where_traces(project, query)
-        total = self._count("traces AS t", where) if query.count else -1
-        direction = "DESC" if query.descending else "ASC"
-        order = f"ORDER BY t.{query.order_by} {direction}, t.trace {direction} LIMIT ? OFFSET ?"
-        rows = self._all(f"{_TRACES} WHERE {where} {order}", (*where.values, query.limit, query.offset))
+        plan = plan_traces(project, query)
+        total = self._count(plan) if query.count else -1
+        order = plan.time if query.order_by is TraceOrder.TIMESTAMP else f"t.{query.order_by} {{0}}, t.trace {{0}}"
+        rows = self._page(_TRACES, plan, query, order)
         return self._traces(project, rows, texts=query.texts, sums=query.sums), total
 
     def _traces(self, project: int, rows: Sequence[Row], *, texts: bool, sums: bool) -> list[Trace]:
@@ -134,26 +147,18 @@ class Reader:
     # --- observations ---
 
     def observation(self, project_id: str, observation_id: str) -> Observation | None:
-        where = Where("o.project = ? AND o.id = ?", self.project(project_id), encode_id(observation_id))
-        found = self._observations(f"{_OBSERVATIONS.format(_BY_OBSERVATION)} WHERE {where}", where.values, texts=True)
+        rows = self._all(f"{_OBSERVATIONS} {_BY_ID}", (self.project(project_id), encode_id(observation_id)))
+        found = self._observations(rows, texts=True)
         return found[0] if found else None
 
     def observations(self, project_id: str, query: ObservationQuery) -> tuple[list[Observation], int]:
         project = self.project(project_id)
-        where = where_observations(project, query)
-        source = _BY_OBSERVATION if query.prompt_name is None else _BY_GENERATION
-        if query.prompt_name is not None:
-            where.add("s.project = ?", project)
-        total = self._count(_narrow(source, query), where) if query.count else -1
-        after_cursor(where, project, query)
-        direction = "DESC" if query.descending else "ASC"
-        order = f"ORDER BY o.start_time {direction}, o.trace {direction}, o.id {direction} LIMIT ? OFFSET ?"
-        sql = f"{_OBSERVATIONS.format(source)} WHERE {where} {order}"
-        offset = 0 if query.after else query.offset
-        return self._observations(sql, (*where.values, query.limit, offset), texts=query.texts), total
+        plan = plan_observations(project, query, self._few(project))
+        total = self._count(plan) if query.count else -1
+        after_cursor(plan.where, project, query)
+        return self._observations(self._page(_OBSERVATIONS, plan, query, plan.time), texts=query.texts), total
 
-    def _observations(self, sql: str, values: Sequence[Bound], *, texts: bool) -> list[Observation]:
-        rows = self._all(sql, values)
+    def _observations(self, rows: Sequence[Row], *, texts: bool) -> list[Observation]:
         found = self._texts([row[16] for row in rows]) if texts else {}
         series: dict[int, Series] = {}
         for row in rows:
@@ -167,20 +172,16 @@ class Reader:
 
     def score(self, project_id: str, score_id: str) -> Score | None:
         values = (self.project(project_id), encode_id(score_id))
-        rows = self._all(f"{_SCORES} WHERE s.project = ? AND s.id = ?", values)
+        rows = self._all(f"{_SCORES} scores AS s WHERE s.project = ? AND s.id = ?", values)
         return score_of(rows[0]) if rows else None
 
     def scores(self, project_id: str, query: ScoreQuery) -> tuple[list[Score], int]:
-        where = where_scores(self.project(project_id), query)
-        total = self._count("scores AS s", where) if query.count else -1
-        sql = f"{_SCORES} WHERE {where} ORDER BY s.timestamp DESC, s.id DESC LIMIT ? OFFSET ?"
-        return [score_of(row) for row in self._all(sql, (*where.values, query.limit, query.offset))], total
-
-
-def _narrow(source: str, query: ObservationQuery) -> str:
-    """What has to be counted: without conditions on the series an index answers alone."""
-    of_series = (query.name, query.types, query.environments, query.model, query.prompt_name, query.prompt_version)
-    return source if any(of_series) or query.conditions else "observations AS o"
+        project = self.project(project_id)
+        plan = plan_scores(project, query, self._few(project))
+        total = self._count(plan) if query.count else -1
+        if query.after is not None:
+            plan.where.add("(s.timestamp, s.id) < (?, ?)", query.after.timestamp, encode_id(query.after.id))
+        return [score_of(row) for row in self._page(_SCORES, plan, query, plan.time)], total
 
 
 _NO_SUMS = TraceSums()

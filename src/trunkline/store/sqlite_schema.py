@@ -18,6 +18,7 @@ import apsw
 from trunkline.errors import InsufficientStorage, InvalidRequest, TrunklineError, Unavailable
 from trunkline.store.histogram import compact
 from trunkline.store.sqlite_changes import CHANGES_SCHEMA
+from trunkline.store.sqlite_indexes import add_indexes, is_indexed
 from trunkline.store.texts import SHIPPED, shipped_dictionary
 
 SCHEMA_VERSION = 1
@@ -141,6 +142,9 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
             "start the release that wrote it, or a later one."
         )
     run(connection, CHANGES_SCHEMA)
+    if not is_indexed(connection):
+        with transaction(connection):
+            add_indexes(connection)
 
 
 @contextmanager
