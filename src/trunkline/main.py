@@ -37,10 +37,11 @@ from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
+from trunkline.store.models import ModelStore
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price_observation
+from trunkline.tracing.pricing import Pricing
 from trunkline.types import Micros
 from trunkline.ui.routes import routers
 
@@ -154,6 +155,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
     """Every part of a process, not running yet."""
     key = folder.signing_key()
     control = ControlStore(folder.control, key)
+    models = ModelStore(control)
     tables = SQLiteTables(folder.registry)
     registries: dict[str, Registry] = {}
     metrics = Metrics(Path(os.environ[ENVIRONMENT]) if settings.workers > 1 and ENVIRONMENT in os.environ else None)
@@ -169,11 +171,12 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         auth=Authenticator(control),
         registries=registries,
         prompts=prompts,
-        traces=SQLiteTraceStore(folder.traces, pricer=price_observation, search=settings.search),
+        traces=SQLiteTraceStore(folder.traces, pricer=Pricing(models), search=settings.search),
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, folder.media, key),
+        models=models,
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

@@ -25,9 +25,10 @@ from trunkline.store.control import ControlStore
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
+from trunkline.store.models import ModelStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price_observation
+from trunkline.tracing.pricing import Pricing
 from trunkline.types import KeyKind
 
 SIGNING_KEY = b"s" * 32
@@ -90,7 +91,8 @@ async def world(settings: Settings) -> AsyncIterator[World]:
     control = ControlStore(settings.data / "control.db", SIGNING_KEY)
     registries = open_projects(settings.data, control)
     headers = make_headers(control)
-    traces = SQLiteTraceStore(settings.data / "traces.db", pricer=price_observation)
+    models = ModelStore(control)
+    traces = SQLiteTraceStore(settings.data / "traces.db", pricer=Pricing(models))
     services = Services(
         settings=settings,
         control=control,
@@ -102,6 +104,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, settings.data / "media", SIGNING_KEY),
+        models=models,
         metrics=Metrics(),
     )
     yield World(create_app(services), services, headers)

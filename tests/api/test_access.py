@@ -20,6 +20,7 @@ from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import TrunklineError
 from trunkline.store.media_files import MediaFiles
 from trunkline.store.media_records import Media
+from trunkline.store.models import ModelDefinition
 from trunkline.store.score_configs import ScoreConfig, ScoreConfigType
 
 MARK = "xyzzy-only-for-project-one"
@@ -74,6 +75,7 @@ NEW_MEDIA = {
 }
 MEDIA_REPORT = {"uploadedAt": TIME, "uploadHttpStatus": 200}
 FILES = MediaFiles(Path(), SIGNING_KEY)
+NEW_MODEL = {"modelName": "own", "matchPattern": "own", "inputPrice": 1}
 ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/health"): Row("public", "/api/public/health"),
     ("GET", "/api/public/projects"): Row("caller", "/api/public/projects"),
@@ -125,6 +127,10 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.download_url(MEDIA, "", 10**6)),
     ("GET", "/api/public/experiments"): Row("caller", "/api/public/experiments?fromStartTime=1970-01-01"),
     ("GET", "/api/public/experiment-items"): Row("caller", "/api/public/experiment-items?fromStartTime=1970-01-01"),
+    ("GET", "/api/public/models"): Row("caller", "/api/public/models"),
+    ("POST", "/api/public/models"): Row("writer", "/api/public/models", NEW_MODEL),
+    ("GET", "/api/public/models/{model_id}"): Row("caller", "/api/public/models/m"),
+    ("DELETE", "/api/public/models/{model_id}"): Row("writer", "/api/public/models/m"),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
     ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),
@@ -150,6 +156,7 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/docs"): Row("public", "/api/docs"),
 }
 CONFIG = ScoreConfig(id="c", project_id="one", name=MARK, data_type=ScoreConfigType.NUMERIC, created_at=1, updated_at=1)
+MODEL = ModelDefinition(id="m", project_id="one", model_name=MARK, match_pattern=MARK, created_at=1)
 IDS = [f"{method} {path}" for method, path in ROUTES]
 LET_IN = {
     "public": {"none", "bad", "revoked", "public", "reader", "other", "key"},
@@ -164,6 +171,7 @@ async def filled(world: World, api: httpx.AsyncClient) -> World:
     """Project one has a prompt, a trace with an observation, a score and a spare key."""
     world.services.control.create_key("one", "spare", public_key="pk-spare")
     world.services.score_configs.create(CONFIG)
+    world.services.models.create(MODEL)
     observation = {"id": "o", "traceId": "t", "name": MARK, "startTime": TIME}
     batch = [NEW_TRACE, {"id": "f", "type": "span-create", "timestamp": TIME, "body": observation}]
     for path, body in (
@@ -194,7 +202,7 @@ async def state(world: World) -> tuple[Any, ...]:
     parts = []
     async with world.client("key") as client:
         for path in (
-            *("traces", "observations", "v2/scores", "score-configs"),
+            *("traces", "observations", "v2/scores", "score-configs", "models"),
             *("datasets", "dataset-items", "datasets/data/runs"),
         ):
             parts.append((await client.get(f"/api/public/{path}")).json()["data"])

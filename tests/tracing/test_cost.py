@@ -20,7 +20,7 @@ def test_prices_are_those_of_the_list(model: str) -> None:
         Usage(input_tokens=1500, cache_read_tokens=500, output_tokens=200), model, genai_request_timestamp=MOMENT
     )
     assert ours is not None
-    assert ours["input"] == pytest.approx(float(listed.input_price))
+    assert ours["input"] + ours["input_cached_tokens"] == pytest.approx(float(listed.input_price))
     assert ours["output"] == pytest.approx(float(listed.output_price))
     assert ours["total"] == pytest.approx(float(listed.total_price))
 
@@ -30,16 +30,26 @@ def test_a_router_s_prefix_names_the_provider() -> None:
 
 
 def test_other_details_cost_what_their_side_costs() -> None:
-    assert price("gpt-4o", {"input_something": 10, "output_something": 5}, NOW) == price(
-        "gpt-4o", {"input": 10, "output": 5}, NOW
-    )
+    detailed = price("gpt-4o", {"input_something": 10, "output_something": 5}, NOW)
+    plain = price("gpt-4o", {"input": 10, "output": 5}, NOW)
+    assert detailed is not None
+    assert plain is not None
+    assert [*detailed] == ["input_something", "output_something", "total"]
+    assert [*detailed.values()] == [*plain.values()]
 
 
 def test_reasoning_costs_as_output_where_it_has_no_price() -> None:
     reasoned = price("gpt-4o", {"output_reasoning_tokens": 100}, NOW)
+    written = price("gpt-4o", {"output": 100}, NOW)
     assert reasoned is not None
-    assert reasoned == price("gpt-4o", {"output": 100}, NOW)
-    assert reasoned["input"] == 0.0
+    assert written is not None
+    assert reasoned == {"output_reasoning_tokens": written["output"], "total": written["total"]}
+
+
+def test_details_of_nothing_are_left_out() -> None:
+    assert price("gpt-4o", {"input": 10, "input_cached_tokens": 0, "output": 0, "total": 10}, NOW) == price(
+        "gpt-4o", {"input": 10, "output": 0}, NOW
+    )
 
 
 def test_the_tier_is_that_of_the_whole_input() -> None:

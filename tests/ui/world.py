@@ -29,9 +29,10 @@ from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
+from trunkline.store.models import ModelStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
-from trunkline.tracing.cost import price_observation
+from trunkline.tracing.pricing import Pricing
 from trunkline.types import (
     JSON,
     Actor,
@@ -95,17 +96,19 @@ def open_world(folder: Path) -> Iterator[World]:
         control.create_project(name, project_id=project_id)
         init_repository(folder / f"{project_id}.git")
         registries[project_id] = open_registry(folder / f"{project_id}.git", project_id, memory_tables())
+    models = ModelStore(control)
     services = Services(
         settings=settings,
         control=control,
         auth=Authenticator(control),
         registries=registries,
         prompts=PromptServer(registries, PromptEncoder(), secret=SIGNING_KEY),
-        traces=SQLiteTraceStore(folder / "traces.db", pricer=price_observation),
+        traces=SQLiteTraceStore(folder / "traces.db", pricer=Pricing(models)),
         score_configs=ScoreConfigStore(control),
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, folder / "media", SIGNING_KEY),
+        models=models,
         metrics=Metrics(),
     )
     try:

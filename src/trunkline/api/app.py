@@ -25,6 +25,7 @@ from trunkline.api.langfuse import (
     experiments,
     ingestion,
     media,
+    models,
     observations,
     otel,
     projects,
@@ -40,7 +41,7 @@ from trunkline.errors import TrunklineError
 
 MODULES = (
     *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores),
-    *(score_configs, media),
+    *(score_configs, models, media),
     *(datasets, dataset_items, dataset_run_items, experiments),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
     *(search,),

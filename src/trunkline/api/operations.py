@@ -22,6 +22,7 @@ from trunkline.api.langfuse.shapes_datasets import (
 )
 from trunkline.api.langfuse.shapes_experiments import ExperimentItemShape, ExperimentShape
 from trunkline.api.langfuse.shapes_media import MediaShape, UploadUrlShape
+from trunkline.api.langfuse.shapes_models import CreateModel, ModelShape
 from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, PromptMetaShape, PromptShape
 from trunkline.api.langfuse.shapes_score_configs import CreateScoreConfig, ScoreConfigShape, UpdateScoreConfig
 from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
@@ -246,6 +247,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=(*_EXPERIMENT_FILTERS, *map(Query, ("experimentId", "experimentName", "experimentItemId"))),
         answer=Listed(ExperimentItemShape, beside={"meta": {"type": "object"}}),
     ),
+    ("GET", "/api/public/models"): Operation(TRACES, query=PAGE, answer=Listed(ModelShape, beside=PAGED)),
+    ("POST", "/api/public/models"): Operation(TRACES, body=CreateModel, answer=ModelShape),
+    ("GET", "/api/public/models/{model_id}"): Operation(TRACES, answer=ModelShape),
+    ("DELETE", "/api/public/models/{model_id}"): Operation(TRACES, status=204),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),
     ("DELETE", "/api/v1/labels/{label}"): Operation(

@@ -18,6 +18,7 @@ from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import MediaLibrary
+from trunkline.store.models import ModelStore
 from trunkline.store.project_settings import ProjectSettings
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
@@ -40,6 +41,7 @@ class Services:
     datasets: DatasetStore
     experiments: ExperimentStore
     media: MediaLibrary
+    models: ModelStore
     metrics: Metrics
     access_log: AccessLog | None = None
     limits: Limits = field(init=False)

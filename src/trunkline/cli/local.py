@@ -26,6 +26,7 @@ from trunkline.store.control import ControlStore
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
+from trunkline.store.models import ModelStore
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -104,6 +105,7 @@ def _services(registry: Registry, control: ControlStore, access: AsOperator, tra
         datasets=DatasetStore(control.engine),
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, traces.with_name("media"), key),
+        models=ModelStore(control),
         metrics=Metrics(),
     )
 

@@ -187,7 +187,13 @@ def _encode_tokens(usage: Mapping[str, int]) -> tuple[int | None, int | None, in
 def _encode_cost(cost: Mapping[str, float]) -> tuple[float | None, float | None, float | None, bytes | None]:
     if _PLAIN_KINDS.issuperset(cost) and "total" in cost:
         return cost.get("input"), cost.get("output"), cost["total"], None
-    return None, None, total_cost(cost), _encode_json(cost)
+    return _side(cost, "input"), _side(cost, "output"), total_cost(cost), _encode_json(cost)
+
+
+def _side(cost: Mapping[str, float], prefix: str) -> float | None:
+    """The sum of a side's kinds, which is what narrow rows are summed by."""
+    found = [amount for kind, amount in cost.items() if kind.startswith(prefix)]
+    return sum(found) if found else None
 
 
 def _plain(input: Any, output: Any, total: Any) -> dict[str, Any]:

@@ -49,35 +49,57 @@ _PRICE_KEYS: Mapping[str, tuple[str, ...]] = {
             "cache_write",
             "cache_creation_input_tokens",
             "cache_write_input_tokens",
+            "cache_write_tokens",
         ),
         _WRITE,
     ),
-    "input_cache_creation_5m": ("cache_write_5m_mtok", *_WRITE),
-    "input_cache_creation_1h": ("cache_write_1h_mtok", *_WRITE),
-    **dict.fromkeys(("input_audio_tokens", "input_audio"), ("input_audio_mtok", "input_mtok")),
-    **dict.fromkeys(("output_audio_tokens", "output_audio"), ("output_audio_mtok", "output_mtok")),
     **dict.fromkeys(
-        ("output_reasoning_tokens", "output_reasoning", "reasoning_tokens", "reasoning"),
+        ("input_cache_creation_5m", "cache_creation.ephemeral_5m_input_tokens", "ephemeral_5m_input_tokens"),
+        ("cache_write_5m_mtok", *_WRITE),
+    ),
+    **dict.fromkeys(
+        ("input_cache_creation_1h", "cache_creation.ephemeral_1h_input_tokens", "ephemeral_1h_input_tokens"),
+        ("cache_write_1h_mtok", *_WRITE),
+    ),
+    **dict.fromkeys(("input_audio_tokens", "input_audio", "audio_input_tokens"), ("input_audio_mtok", "input_mtok")),
+    **dict.fromkeys(("input_cached_audio_tokens", "input_cached_audio"), ("cache_audio_read_mtok", *_READ)),
+    **dict.fromkeys(("input_image_tokens", "input_image"), ("input_image_mtok", "input_mtok")),
+    **dict.fromkeys(("input_video_tokens", "input_video"), ("input_video_mtok", "input_mtok")),
+    **dict.fromkeys(
+        ("output_audio_tokens", "output_audio", "audio_output_tokens"), ("output_audio_mtok", "output_mtok")
+    ),
+    **dict.fromkeys(("output_image_tokens", "output_image"), ("output_image_mtok", "output_mtok")),
+    **dict.fromkeys(("output_video_tokens", "output_video"), ("output_video_mtok", "output_mtok")),
+    **dict.fromkeys(
+        (
+            "output_reasoning_tokens",
+            "output_reasoning",
+            "reasoning_tokens",
+            "reasoning",
+            "reasoning.output_tokens",
+            "completion_details.reasoning",
+        ),
         ("output_reasoning_mtok", "output_mtok"),
     ),
 }
 """Kinds of usage to the price that counts, the first that the model has. Other kinds go by their prefix."""
 
 _OUTPUT_KINDS = frozenset(kind for kind, keys in _PRICE_KEYS.items() if keys[-1] == "output_mtok")
+_SIDES = ("input", "output")
 
 
-class _Rate(NamedTuple):
+class Rate(NamedTuple):
     """US dollars a unit; `tiers` (highest start first) hold where the whole input is larger than their start."""
 
     base: float
     tiers: tuple[tuple[int, float], ...] = ()
 
 
-_Rates = Mapping[str, _Rate]
+Rates = Mapping[str, Rate]
 
 
 def price(model: str | None, usage: Mapping[str, int], start_time: Micros) -> Mapping[str, float] | None:
-    """US dollars as ``input``, ``output`` and ``total``; None for an unknown model or usage without a priced kind.
+    """US dollars by the kinds of `usage` and as ``total``; None for an unknown model or usage without a priced kind.
 
     The kinds of `usage` add up: ``input`` is what was neither cached nor written to a cache.
     """
@@ -88,34 +110,35 @@ def price(model: str | None, usage: Mapping[str, int], start_time: Micros) -> Ma
 
 
 def price_observation(project_id: str, change: ObservationChange) -> Mapping[str, float] | None:
-    """What an observation of any project cost by the built-in list."""
+    """The store's pricer where projects have no prices of their own."""
     start = change.start_time
     return price(change.model, change.usage or {}, change.stamp.time if start is None else start)
 
 
-def _sum(rates: _Rates, usage: Mapping[str, int]) -> Mapping[str, float] | None:
-    paid_in = paid_out = 0.0
-    priced = False
+def _sum(rates: Rates, usage: Mapping[str, int]) -> Mapping[str, float] | None:
+    cost: dict[str, float] = {}
+    total = 0.0
     for kind, units in usage.items():
         rate = rates.get(kind) or _rate_by_prefix(rates, kind)
         if rate is None:
             continue
-        priced = True
-        cost = units * (rate.base if not rate.tiers else _tier(rate, usage))
-        if _is_output(kind):
-            paid_out += cost
-        else:
-            paid_in += cost
-    return {"input": paid_in, "output": paid_out, "total": paid_in + paid_out} if priced else None
+        paid = units * (rate.base if not rate.tiers else _tier(rate, usage))
+        if units or kind in _SIDES:  # the many details that are 0 would cost a row its narrow form
+            cost[kind] = paid
+        total += paid
+    if not cost:
+        return None
+    cost["total"] = total
+    return cost
 
 
-def _rate_by_prefix(rates: _Rates, kind: str) -> _Rate | None:
+def _rate_by_prefix(rates: Rates, kind: str) -> Rate | None:
     if kind.startswith("input_"):
         return rates.get("input")
     return rates.get("output") if kind.startswith("output_") else None
 
 
-def _tier(rate: _Rate, usage: Mapping[str, int]) -> float:
+def _tier(rate: Rate, usage: Mapping[str, int]) -> float:
     """Providers charge all tokens of a call by the tier that its whole input reaches."""
     whole = sum(units for kind, units in usage.items() if kind != "total" and not _is_output(kind))
     return next((amount for start, amount in rate.tiers if whole > start), rate.base)
@@ -126,13 +149,13 @@ def _is_output(kind: str) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _rates(model: str, slot: int) -> _Rates | None:
+def _rates(model: str, slot: int) -> Rates | None:
     """Rates by kind for a model in a quarter of an hour; None where the list does not have the model."""
     info = _find_model(model[:_MAX_MODEL].lower())
     if info is None:
         return None
     moment = datetime.fromtimestamp(slot * (_SLOT // 1_000_000), UTC)
-    return _rates_from(info.get_prices(moment))
+    return rates_from(info.get_prices(moment))
 
 
 def _find_model(name: str) -> ModelInfo | None:
@@ -150,8 +173,8 @@ def _find_model(name: str) -> ModelInfo | None:
     return provider_named.find_model(rest, all_providers=snapshot.providers) if provider_named else None
 
 
-def _rates_from(prices: ModelPrice) -> _Rates | None:
-    rates: dict[str, _Rate] = {}
+def rates_from(prices: ModelPrice) -> Rates | None:
+    rates: dict[str, Rate] = {}
     for kind, keys in _PRICE_KEYS.items():
         found = next((value for key in keys if (value := getattr(prices, key)) is not None), None)
         if found is not None:
@@ -159,8 +182,8 @@ def _rates_from(prices: ModelPrice) -> _Rates | None:
     return rates or None
 
 
-def _rate(value: Decimal | TieredPrices) -> _Rate:
+def _rate(value: Decimal | TieredPrices) -> Rate:
     if isinstance(value, TieredPrices):
         tiers = tuple((tier.start, float(tier.price) * _PER_MILLION) for tier in reversed(value.tiers))
-        return _Rate(float(value.base) * _PER_MILLION, tiers)
-    return _Rate(float(value) * _PER_MILLION)
+        return Rate(float(value.base) * _PER_MILLION, tiers)
+    return Rate(float(value) * _PER_MILLION)

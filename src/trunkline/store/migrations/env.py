@@ -7,6 +7,7 @@ from alembic import context
 from trunkline.store import (  # noqa: F401 (their tables belong to the metadata)
     dataset_tables,
     media_records,
+    models,
     score_configs,
 )
 from trunkline.store.control_tables import METADATA
