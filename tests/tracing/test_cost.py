@@ -29,6 +29,12 @@ def test_a_router_s_prefix_names_the_provider() -> None:
     assert price("openai/gpt-4o", {"input": 1000}, NOW) == price("gpt-4o", {"input": 1000}, NOW)
 
 
+def test_embeddings_have_a_price_though_their_names_say_no_provider() -> None:
+    embedded = price("text-embedding-3-small", {"input": 1_000_000}, NOW)
+    assert embedded is not None
+    assert embedded["total"] == pytest.approx(0.02)
+
+
 def test_other_details_cost_what_their_side_costs() -> None:
     detailed = price("gpt-4o", {"input_something": 10, "output_something": 5}, NOW)
     plain = price("gpt-4o", {"input": 10, "output": 5}, NOW)

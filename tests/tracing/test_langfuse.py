@@ -6,16 +6,19 @@ import pytest
 
 from tracing.otlp_spans import NOW, changes, document, export, observation, span, traces_of
 from trunkline.tracing.otlp import changes_of, decode_protobuf
-from trunkline.types import ObservationChange, ObservationType, TraceChange
+from trunkline.types import Change, ObservationChange, ObservationType, TraceChange
 
 
-def sdk_span(attributes: dict[str, Any], version: str, language: str = "python") -> ObservationChange:
+def sdk_changes(attributes: dict[str, Any], version: str, language: str = "python") -> list[Change]:
     body = export(
         span(attributes), resource={"telemetry.sdk.language": language}, scope="langfuse-sdk", version=version
     )
-    return next(
-        change for change in changes_of(decode_protobuf(body), now=NOW) if isinstance(change, ObservationChange)
-    )
+    return changes_of(decode_protobuf(body), now=NOW)
+
+
+def sdk_span(attributes: dict[str, Any], version: str, language: str = "python") -> ObservationChange:
+    made = sdk_changes(attributes, version, language)
+    return next(change for change in made if isinstance(change, ObservationChange))
 
 
 def trace_of(attributes: dict[str, Any]) -> TraceChange:
@@ -140,6 +143,15 @@ def test_names_that_integrations_write_into_metadata() -> None:
         }
     )
     assert (trace.user_id, trace.session_id, trace.tags) == ("u", "s", ("t",))
+
+
+def test_names_in_metadata_that_is_encoded() -> None:
+    attributes = {
+        "langfuse.observation.metadata.langfuse_user_id": '"u"',
+        "langfuse.observation.metadata.langfuse_tags": '["t"]',
+    }
+    [trace] = traces_of(sdk_changes(attributes, "5.0.4"))
+    assert (trace.user_id, trace.tags) == ("u", ("t",))
 
 
 def test_an_id_that_is_too_long_is_left_out() -> None:

@@ -22,6 +22,9 @@ _SLOT: Micros = 15 * 60 * 1_000_000
 _PER_MILLION = 1e-6
 _MAX_MODEL = 200
 
+_MAKERS = ("openai", "cohere")
+"""Providers that are asked for any name: what they list goes beyond the names that the list knows as theirs."""
+
 _INPUT = ("input_mtok",)
 _OUTPUT = ("output_mtok",)
 _READ = ("cache_read_mtok", "input_mtok")
@@ -170,7 +173,11 @@ def _find_model(name: str) -> ModelInfo | None:
             return found
     prefix, slash, rest = name.partition("/")
     provider_named = find_provider_by_id(snapshot.providers, prefix) if slash else None
-    return provider_named.find_model(rest, all_providers=snapshot.providers) if provider_named else None
+    if provider_named:
+        return provider_named.find_model(rest, all_providers=snapshot.providers)
+    makers = (find_provider_by_id(snapshot.providers, maker) for maker in _MAKERS)
+    models = (maker.find_model(name, all_providers=snapshot.providers) for maker in makers if maker)
+    return next((model for model in models if model), None)
 
 
 def rates_from(prices: ModelPrice) -> Rates | None:

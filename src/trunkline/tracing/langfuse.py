@@ -167,7 +167,7 @@ def _add(reading: Reading, field: str, key: str, value: JSON, *, is_encoded: boo
         entries.update(_whole(value))
         return
     if trace_field := _FROM_METADATA.get(key):
-        _fill(reading, trace_field, value)
+        _fill(reading, trace_field, (is_encoded and isinstance(value, str) and parsed_json(value)) or value)
     entries[key] = raw_of(value, is_encoded=is_encoded)
 
 
