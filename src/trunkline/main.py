@@ -23,6 +23,7 @@ from trunkline.api.logs import configure_logging
 from trunkline.api.metrics import ENVIRONMENT, Metrics
 from trunkline.api.registry_metrics import RegistryMetrics
 from trunkline.api.services import Services
+from trunkline.errors import TrunklineError
 from trunkline.installation import DataFolder, open_or_seed
 from trunkline.registry.receive import ReceiveServer
 from trunkline.registry.registry import Registry, open_registry
@@ -48,6 +49,8 @@ from trunkline.ui.routes import routers
 log = structlog.get_logger(__name__)
 
 HOUR: Micros = 3_600_000_000
+SWEEP_S = 3600.0
+"""How often media that nothing refers to are looked for; those of deleted traces go at once."""
 GC_THRESHOLD = 50_000
 """New containers between two young collections. Decoding a batch of spans makes thousands that all live until the batch
 is written; collecting among them is 30 % of its time (`docs/performance.md`)."""
@@ -113,6 +116,7 @@ class Process:
             services.metrics.run,
             services.traces.keep_search,
             lambda: serve_hooks(self.folder, parts.registries),
+            lambda: sweep_media(self.folder, services),
             lambda: end_with_parent(self.settings.workers),
         ]
         try:
@@ -223,14 +227,33 @@ async def _kept(task: Callable[[], Awaitable[None]]) -> None:
 
 
 async def serve_hooks(folder: DataFolder, registries: Mapping[str, Registry]) -> None:
-    """Answers Git's pre-receive hooks, in one worker of all: whoever holds the lock; another one follows it."""
-    with (folder.run / "receive.lock").open("w") as lock:
+    """Answers Git's pre-receive hooks, in one worker of all."""
+    async with alone(folder.run / "receive.lock"):
+        await ReceiveServer(folder.receive_socket, registries).serve()
+
+
+async def sweep_media(folder: DataFolder, services: Services) -> None:
+    """Deletes media that nothing refers to and what broken-off uploads left, once an hour, in one worker of all."""
+    async with alone(folder.run / "media.lock"):
+        while True:
+            for project in await asyncio.to_thread(services.control.projects):
+                try:
+                    await services.media.sweep(project.id, services.traces)
+                except TrunklineError as error:
+                    log.warning("media_not_swept", project=project.id, error=error.message)
+            await asyncio.sleep(SWEEP_S)
+
+
+@contextlib.asynccontextmanager
+async def alone(path: Path) -> AsyncIterator[None]:
+    """For what one worker does for all: whoever holds the lock; another one follows it."""
+    with path.open("w") as lock:
         while True:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             await asyncio.sleep(0.5)
-        await ReceiveServer(folder.receive_socket, registries).serve()
+        yield
 
 
 async def end_with_parent(workers: int) -> None:

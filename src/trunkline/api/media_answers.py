@@ -18,8 +18,13 @@ CONTENT_SECURITY_POLICY = "sandbox; default-src 'none'"
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
-def media_answer(media: Media, contents: MediaContents, *, asked: str | None, max_age: int) -> Response[bytes] | Stream:
-    """The bytes, or those of one range; several ranges in one request get the whole, as HTTP allows."""
+def media_answer(
+    media: Media, contents: MediaContents, *, asked: str | None, max_age: int, embeddable: bool
+) -> Response[bytes] | Stream:
+    """The bytes, or those of one range; several ranges in one request get the whole, as HTTP allows.
+
+    `embeddable`: pages of other origins may show them, for who has a signed address may.
+    """
     start, stop = wanted(asked, media.content_length)
     headers = {
         "content-type": media.content_type,
@@ -28,7 +33,7 @@ def media_answer(media: Media, contents: MediaContents, *, asked: str | None, ma
         "x-content-type-options": "nosniff",
         "x-robots-tag": "noindex, nofollow",
         "referrer-policy": "no-referrer",
-        "cross-origin-resource-policy": "same-origin",
+        "cross-origin-resource-policy": "cross-origin" if embeddable else "same-origin",
         "cache-control": f"private, max-age={max_age}, immutable",
         "accept-ranges": "bytes",
         "etag": f'"{media.sha256.hex()}"',

@@ -34,6 +34,10 @@ def trace(root: str, trace_id: str, **query: Value) -> str:
     return with_query(f"{root}/traces/{quote(trace_id, safe='')}", **query)
 
 
+def media(root: str, media_id: str) -> str:
+    return f"{root}/media/{quote(media_id, safe='')}"
+
+
 def _stays(path: str) -> bool:
     """Whether a path arrives as it was sent: browsers resolve dots, even encoded ones, servers drop empty parts."""
     return all(part not in {"", ".", ".."} for part in path.split("/"))

@@ -23,6 +23,7 @@ from trunkline.ui.elsewhere import (
     without_list,
 )
 from trunkline.ui.failures import Failures
+from trunkline.ui.media import media_bytes
 from trunkline.ui.prompt import prompt_page
 from trunkline.ui.prompts import prompts_page
 from trunkline.ui.rendering import Site, make_site
@@ -76,6 +77,7 @@ def routers(services: Services) -> list[ControllerRouterHandler]:
             prompt_page,
             traces_page,
             trace_page,
+            media_bytes,
             session_page,
             user_page,
             without_list,

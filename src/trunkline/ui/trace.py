@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -18,6 +19,7 @@ from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery, Tra
 from trunkline.types import JSONBytes, Observation, Score, Struct, Trace, TraceDetail, Version
 from trunkline.ui import addresses, formats, timeline
 from trunkline.ui.content import Payload, decode, show
+from trunkline.ui.media import Attachment, attachments
 from trunkline.ui.paging import Pages, whole_number
 from trunkline.ui.rendering import Page, Site
 from trunkline.ui.sessions import Place, WebRequest
@@ -74,6 +76,8 @@ class Detail(Struct, frozen=True, kw_only=True):
     output: Payload
     metadata: Payload
     scores: tuple[ScoreLine, ...]
+    media: Mapping[str, tuple[Attachment, ...]] = {}
+    """What `input`, `output` and `metadata` refer to."""
 
 
 def score_lines(scores: Sequence[Score], observations: Sequence[Observation] = ()) -> tuple[ScoreLine, ...]:
@@ -220,7 +224,13 @@ async def read_observation(trace_id: str, chosen: str, services: Services, place
     def present() -> Detail:
         return present_observation(observation, scores, linked_prompts([observation], place.registry, place.root))
 
-    return await asyncio.to_thread(present)
+    return await with_media(await asyncio.to_thread(present), observation, services, place)
+
+
+async def with_media(detail: Detail, shown: Trace | Observation, services: Services, place: Place) -> Detail:
+    documents = {"input": shown.input, "output": shown.output, "metadata": shown.metadata}
+    found = await attachments(documents, services, place)
+    return msgspec.structs.replace(detail, media=found) if found else detail
 
 
 def tree_pages(layout: timeline.Timeline, href: Callable[..., str]) -> Pages:
@@ -279,7 +289,8 @@ async def trace_page(
     if shown is not None and request.headers.get("hx-target") == "observation":
         return await site.page(request, "observation.html", {"detail": shown}, at=place)
     detail = await read_trace(services.traces, place.project.id, wanted)
-    shown = shown or await asyncio.to_thread(present_trace, detail, place)
+    if shown is None:
+        shown = await with_media(await asyncio.to_thread(present_trace, detail, place), detail.trace, services, place)
     if request.headers.get("hx-target") == "observation":
         return await site.page(request, "observation.html", {"detail": shown}, at=place)
     page = whole_number(request.query_params.get("page"))

@@ -62,7 +62,8 @@ async def get_media(
     media = await services.media.find(project_id, media_id)
     if media is None or await asyncio.to_thread(files.size, media) != media.content_length:
         raise NotFound("The bytes of this medium are not here.")
-    return media_answer(media, files, asked=request.headers.get("range"), max_age=services.media.lifetime_s)
+    asked, max_age = request.headers.get("range"), services.media.lifetime_s
+    return media_answer(media, files, asked=asked, max_age=max_age, embeddable=True)
 
 
 def _files(services: Services) -> MediaFiles:
