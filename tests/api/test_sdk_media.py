@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from s3_stand_in import ACCESS_KEY, BUCKET, REGION, s3_store
+from s3_stand_in import SECRET_KEY as S3_SECRET
 from sdk_environment import run_sdk
 from server_process import PUBLIC_KEY, SECRET_KEY, ServerProcess, running
 
@@ -33,6 +35,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.mark.parametrize("sdk", ["py2", "py3", "py4", "py5"])
 def test_media_come_back(server: ServerProcess, sdk: str) -> None:
+    check_media(server, sdk)
+
+
+@pytest.mark.parametrize("sdk", ["py2", "py5"])
+def test_media_come_back_from_an_s3_store(tmp_path: Path, sdk: str) -> None:
+    with s3_store() as store:
+        given = {
+            "TRUNKLINE_MEDIA_S3_ENDPOINT": store.url,
+            "TRUNKLINE_MEDIA_S3_BUCKET": BUCKET,
+            "TRUNKLINE_MEDIA_S3_REGION": REGION,
+            "TRUNKLINE_MEDIA_S3_ACCESS_KEY": ACCESS_KEY,
+            "TRUNKLINE_MEDIA_S3_SECRET_KEY": S3_SECRET,
+            "TRUNKLINE_MEDIA_S3_PATH_STYLE": "true",
+        }
+        with running(tmp_path / "data", environment=given) as server:
+            check_media(server, sdk)
+        assert store.refused == []
+        assert sorted(len(data) for _, data in store.objects.values()) == [2_000, 70_000, 700_000]
+
+
+def check_media(server: ServerProcess, sdk: str) -> None:
     script = "media_py2.py" if sdk == "py2" else "media_py5.py"
     found: dict[str, Any] = run_sdk(sdk, script, url=server.url, keys=(PUBLIC_KEY, SECRET_KEY))
     content = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE}}]}
