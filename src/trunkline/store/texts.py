@@ -21,7 +21,7 @@ import zstandard
 
 from trunkline.types import JSONBytes, Struct
 
-LEVEL = 3
+LEVEL = 1
 LARGEST = 1 << 31
 """Bytes that a block may have after decompression; what was written is smaller by far."""
 

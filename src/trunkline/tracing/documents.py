@@ -141,10 +141,18 @@ def _check_depth(data: bytes) -> None:
 
 
 def _may_be_deep(data: bytes) -> bool:
-    """Whether there are brackets enough. Splitting searches by memchr and is ten times faster than counting."""
+    """Whether there are brackets enough. To find one after the other is quicker than counting: texts have few."""
     if len(data) <= 2 * MAX_DEPTH:
         return False
-    return len(data.split(b"[", MAX_DEPTH)) + len(data.split(b"{", MAX_DEPTH)) - 2 >= MAX_DEPTH
+    found, find = 0, data.find
+    for bracket in (b"{", b"["):
+        place = find(bracket)
+        while place >= 0:
+            found += 1
+            if found >= MAX_DEPTH:
+                return True
+            place = find(bracket, place + 1)
+    return False
 
 
 def is_deeper(value: JSON, levels: int) -> bool:
