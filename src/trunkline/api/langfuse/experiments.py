@@ -29,7 +29,7 @@ from trunkline.api.langfuse.shapes_scores import ScoreV3Shape, score_v3
 from trunkline.api.services import Services
 from trunkline.dataset_types import ExperimentItem
 from trunkline.store.experiment_reads import ExperimentQuery
-from trunkline.store.filters import AnyOf, Column
+from trunkline.store.filters import AnyOf, Column, IsNull
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
 from trunkline.types import Caller, Micros, Observation, Trace
 
@@ -61,7 +61,7 @@ async def list_experiments(
     params = Params(request.scope["query_string"])
     groups, most = params.groups({"core"}, EXPERIMENT_GROUPS), _score_limit(params)
     query = _query(params, EXPERIMENT_LISTS, EXPERIMENT_FILTERS)
-    if query.since is None and not params.given("fromStartTime"):
+    if params.text("fromStartTime") is None:
         params.fault("fromStartTime", "required", "invalid_type")
     params.check()
     found = await asyncio.to_thread(services.experiments.experiments, caller.project_id, query)
@@ -83,7 +83,7 @@ async def list_experiment_items(
     params = Params(request.scope["query_string"])
     groups, most = params.groups(ITEM_DEFAULT_GROUPS, ITEM_GROUPS), _score_limit(params)
     query = _query(params, ITEM_LISTS, EXPERIMENT_ITEM_FILTERS)
-    if query.since is None and not params.given("fromStartTime") and not params.given("experimentId"):
+    if params.text("fromStartTime") is None and not params.listed("experimentId"):
         params.fault("fromStartTime", "required unless experimentId is given", "invalid_type")
     params.check()
     found = await asyncio.to_thread(services.experiments.items, caller.project_id, query)
@@ -91,7 +91,7 @@ async def list_experiment_items(
     sources = await _sources(services, caller, [item for item, _ in page], texts=bool(groups & {"io", "metadata"}))
     shown = []
     for item, experiment in page:
-        scores = await _scores(services, caller, _of_item(item, most)) if "scores" in groups else UNSET
+        scores = await _scores_of_item(services, caller, item, most) if "scores" in groups else UNSET
         shown.append(experiment_item_shape(item, experiment, sources.get(item.id), groups, scores))
     last = (page[-1][0].start_time, page[-1][0].id) if len(page) < len(found) else None
     return answer(HTTPStatus.OK, {"data": shown, "meta": _meta(last)})
@@ -134,10 +134,17 @@ async def _sources(
     return {item_id: source for item_id, source in linked if source is not None}
 
 
-def _of_item(item: ExperimentItem, most: int) -> ScoreQuery:
-    """The scores of the item's observation and those of its whole trace."""
-    nothing_else = AnyOf(column=Column.OBSERVATION_ID, values=(item.observation_id or "", ""))
-    return ScoreQuery(trace_id=item.trace_id, conditions=(nothing_else,), limit=most, count=False)
+async def _scores_of_item(services: Services, caller: Caller, item: ExperimentItem, most: int) -> list[ScoreV3Shape]:
+    """The scores of the item's observation, then those of its whole trace."""
+    found: list[ScoreV3Shape] = []
+    if item.observation_id:
+        own = ScoreQuery(trace_id=item.trace_id, observation_id=item.observation_id, limit=most, count=False)
+        found += await _scores(services, caller, own)
+    if len(found) < most:
+        of_trace = (IsNull(column=Column.OBSERVATION_ID),)
+        asked = ScoreQuery(trace_id=item.trace_id, conditions=of_trace, limit=most - len(found), count=False)
+        found += await _scores(services, caller, asked)
+    return found
 
 
 async def _scores(services: Services, caller: Caller, query: ScoreQuery) -> list[ScoreV3Shape]:
