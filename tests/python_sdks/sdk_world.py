@@ -18,10 +18,10 @@ from llm_stand_in import llm
 from sdk_environment import run_sdk
 from server_process import PUBLIC_KEY, SECRET_KEY, ServerProcess, running
 
-_ALONE = ("sampling", "traces_otel", "decorators_otel")
+_ALONE = ("sampling", "traces_otel", "decorators_otel", "datasets", "generated_client")
 _LAST = ("prompts", "clients")
 SCENARIOS: Mapping[str, tuple[str, ...]] = {
-    "py2": ("sampling", "traces_v2", "decorators_v2", *_LAST),
+    "py2": ("sampling", "traces_v2", "decorators_v2", "datasets", *_LAST),
     "py3": (*_ALONE, *_LAST),
     "py4": (*_ALONE, *_LAST),
     "py5": (*_ALONE, "langchain_handler", "openai_wrapper", *_LAST),

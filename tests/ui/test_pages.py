@@ -249,6 +249,7 @@ def test_addresses_that_lead_on(signed_in: httpx.Client, path: str, target: str)
         f"{ROOT}/traces/nope",
         f"{ROOT}/nope",
         f"{ROOT}/datasets/qa/runs/1",
+        f"{ROOT}/experiments/results?baseline=1",
         "/project/nope/prompts",
         "/project/second/prompts/support/triage",
         f"/project/second/traces/{TRACE}",

@@ -67,9 +67,9 @@ async def without_list(place: NamedDependency[Place], site: NamedDependency[Site
     return site.redirect(addresses.traces(place.root))
 
 
-@get(["/datasets", "/datasets/{rest:path}"])
+@get(["/datasets", "/datasets/{rest:path}", "/experiments", "/experiments/{rest:path}"])
 async def datasets_page(request: WebRequest, place: NamedDependency[Place], site: NamedDependency[Site]) -> Page:
-    """SDKs print the addresses of datasets and their runs."""
+    """SDKs print the addresses of datasets and their runs, SDK 5 for Python those of experiments."""
     view = {
         "code": 404,
         "title": "Datasets have no page yet",
