@@ -86,7 +86,7 @@ ROUTES: dict[tuple[str, str], Row] = {
         "writer", "/api/public/v2/prompts/hidden/versions/1", {"newLabels": ["x"]}
     ),
     ("DELETE", "/api/public/v2/prompts/{prompt_name}"): Row("writer", "/api/public/v2/prompts/hidden"),
-    ("POST", "/api/public/ingestion"): Row("writer", "/api/public/ingestion", {"batch": [NEW_TRACE]}),
+    ("POST", "/api/public/ingestion"): Row("scorer", "/api/public/ingestion", {"batch": [NEW_TRACE]}),
     ("POST", "/api/public/otel/v1/traces"): Row("writer", "/api/public/otel/v1/traces", {"resourceSpans": []}),
     ("GET", "/api/public/traces"): Row("caller", "/api/public/traces"),
     ("DELETE", "/api/public/traces"): Row("writer", "/api/public/traces", {"traceIds": ["t"]}),

@@ -138,9 +138,38 @@ async def test_an_unknown_content_encoding_is_refused(api: httpx.AsyncClient) ->
     check_error(answer)
 
 
-@pytest.mark.parametrize(("who", "status"), [("none", 401), ("bad", 401), ("revoked", 401), ("public", 403)])
+@pytest.mark.parametrize(("who", "status"), [("none", 401), ("bad", 401), ("revoked", 401), ("reader", 403)])
 async def test_keys_are_asked_for(world: World, who: str, status: int) -> None:
     async with world.client(who) as client:
         answer = await client.post(PATH, json={"batch": []})
     assert answer.status_code == status
     check_error(answer)
+
+
+async def test_a_browser_may_send_scores_and_nothing_else(world: World) -> None:
+    """As the JavaScript SDK 3 does it from a page: the public key alone, as a bearer."""
+    score = {"id": "s1", "traceId": "t1", "name": "thumb", "value": 1}
+    kinds = ("trace-create", "span-create", "generation-update", "nonsense")
+    bodies: dict[str, Any] = {"score-create": score, "sdk-log": {"log": "x"}}
+    batch = [
+        {
+            "id": f"e-{kind}",
+            "type": kind,
+            "timestamp": "2026-03-01T12:00:00.000Z",
+            "body": bodies.get(kind, {"id": "t1"}),
+        }
+        for kind in ("score-create", *kinds, "sdk-log")
+    ]
+    async with world.client("public") as browser, world.client("key") as client:
+        answer = await browser.post("/api/public/ingestion", json={"batch": batch})
+        assert answer.status_code == 207
+        assert [each["id"] for each in answer.json()["successes"]] == ["e-score-create", "e-sdk-log"]
+        errors = answer.json()["errors"]
+        assert [(each["id"], each["status"], each["error"]) for each in errors] == [
+            (f"e-{kind}", 403, "ForbiddenError") for kind in kinds
+        ]
+        found = (await client.get("/api/public/v2/scores/s1")).json()
+        assert (found["name"], found["value"]) == ("thumb", 1)
+        assert (await client.get("/api/public/traces/t1")).status_code == 404
+        too_large = await browser.post("/api/public/scores", json={**score, "comment": "x" * (1 << 20)})
+        assert too_large.status_code == 413

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
-from trunkline.errors import InvalidRequest, NotFound
+from trunkline.errors import Forbidden, InvalidRequest, NotFound
 from trunkline.store.score_configs import ScoreConfigs
 from trunkline.tracing.bodies import (
     Event,
@@ -64,12 +64,15 @@ _OBSERVATION_EVENTS: Mapping[str, tuple[ObservationType | None, Rank]] = {
     for kind, type_ in [("observation", None), *((each.value.lower(), each) for each in ObservationType)]
     for verb, rank in (("create", Rank.CREATE), ("update", Rank.UPDATE))
 }
+_FOR_ANYONE = frozenset({"score-create", "sdk-log"})
+"""Events that a browser may send with the public key alone."""
 _identify = msgspec.json.Decoder(_Identity).decode
 
 
-def read_batch(body: bytes, *, now: Micros, configs: ScoreConfigs | None = None) -> Batch:
+def read_batch(body: bytes, *, now: Micros, configs: ScoreConfigs | None = None, scores_only: bool = False) -> Batch:
     """Reads a batch that arrived at `now`, holding each score to the one of `configs` that it names.
 
+    `scores_only`: the sender may create scores and nothing else; its other events are errors.
     Raises InvalidRequest for a body that is no JSON, too deep, or no object with a list ``batch``.
     """
     changes: list[Change] = []
@@ -78,9 +81,11 @@ def read_batch(body: bytes, *, now: Micros, configs: ScoreConfigs | None = None)
     for index, raw in enumerate(decode_batch(strict_body(body))):
         try:
             event = decode_event(raw)
+            if scores_only and event.type not in _FOR_ANYONE:
+                raise Forbidden("The public key alone may create scores and nothing else: send the secret key as well.")
             changes += _changes_of(event, index, configs)
             successes.append(event.id)
-        except (InvalidRequest, NotFound) as error:
+        except (InvalidRequest, NotFound, Forbidden) as error:
             errors.append(EventError(id=_id_of(raw), status=error.status, message=error.message, error=error.code))
     return Batch(changes=tuple(changes), successes=tuple(successes), errors=tuple(errors))
 

@@ -17,19 +17,20 @@ from trunkline.types import Caller, Change
 
 
 @post("/api/public/ingestion", status_code=HTTPStatus.MULTI_STATUS, request_max_body_size=None)
-async def ingest(request: HTTPRequest, writer: NamedDependency[Caller]) -> Response[bytes]:
+async def ingest(request: HTTPRequest, scorer: NamedDependency[Caller]) -> Response[bytes]:
     """Takes a batch of events.
 
-    Every event has its own result; the good ones are stored together before the answer.
+    Every event has its own result; the good ones are stored together before the answer. With the public key alone, as
+    browsers send it, scores are taken and every other event is a 403 of its own.
     """
     batches: list[Batch] = []
-    configs = await parts(request).score_configs.of(writer.project_id)
+    configs = await parts(request).score_configs.of(scorer.project_id)
 
     def read(body: bytes) -> Sequence[Change]:
-        batches.append(read_batch(body, now=now_micros(), configs=configs))
+        batches.append(read_batch(body, now=now_micros(), configs=configs, scores_only=scorer.scores_only))
         return batches[-1].changes
 
-    await take_in(request, writer, read)
+    await take_in(request, scorer, read)
     successes = [{"id": event, "status": HTTPStatus.CREATED} for batch in batches for event in batch.successes]
     errors = [error for batch in batches for error in batch.errors]
     return answer(HTTPStatus.MULTI_STATUS, {"successes": successes, "errors": errors})

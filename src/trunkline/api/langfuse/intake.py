@@ -11,6 +11,9 @@ from trunkline.types import Caller, Change
 SMALL_BYTES = 2_000_000
 """Bodies up to this size are read where they are written. Larger ones would keep others waiting there."""
 
+BROWSER_BYTES = 1 << 20
+"""The largest body with the public key alone, which anybody may have: enough for thousands of scores."""
+
 Read = Callable[[bytes], Sequence[Change]]
 
 
@@ -21,7 +24,7 @@ async def take_in(request: HTTPRequest, writer: Caller, read: Read) -> None:
     """
     services = parts(request)
     masked = masking(services, writer.project_id, read)
-    async with received(request, body_limit(services, writer.project_id)) as body:
+    async with received(request, body_limit(services, writer)) as body:
         services.limits.count_bytes(writer.project_id, body.size)
         if body.size <= SMALL_BYTES and masked is None:
             await services.traces.take(writer.project_id, lambda: read(body.plain()), size=body.size)
@@ -35,8 +38,8 @@ def masking(services: Services, project_id: str, read: Read) -> Read | None:
     return None if masker is None else lambda body: masker.changes(read(body))
 
 
-def body_limit(services: Services, project_id: str) -> int:
-    """The largest body, in bytes, that the project's clients may send of traces and scores."""
-    own = services.project_settings(project_id).ingestion_body_bytes
+def body_limit(services: Services, writer: Caller) -> int:
+    """The largest body, in bytes, that a caller may send of traces and scores."""
+    own = services.project_settings(writer.project_id).ingestion_body_bytes
     server = services.settings.max_body_bytes
-    return server if own is None else min(own, server)
+    return min(own or server, server, BROWSER_BYTES if writer.scores_only else server)

@@ -54,7 +54,7 @@ async def take_scores(request: HTTPRequest, scorer: Caller) -> ScoreBatch:
         batch = read_scores(body, now=now_micros(), configs=configs)
         return batch if masker is None else msgspec.structs.replace(batch, changes=masker.changes(batch.changes))
 
-    async with received(request, body_limit(services, scorer.project_id)) as body:
+    async with received(request, body_limit(services, scorer)) as body:
         services.limits.count_bytes(scorer.project_id, body.size)
         batch = read(body.plain()) if body.is_small and masker is None else await read_apart(body, read)
     if batch.changes:
