@@ -7,6 +7,7 @@ import zlib
 from trunkline.errors import InvalidRequest, PayloadTooLarge
 from trunkline.tracing import otlp_json, otlp_protobuf
 from trunkline.tracing.mapping import changes_of
+from trunkline.tracing.otlp_pieces import refuse_too_many_pieces
 from trunkline.tracing.spans import ExportRequest
 
 __all__ = ["ExportRequest", "changes_of", "decode_json", "decode_protobuf", "inflate"]
@@ -18,7 +19,8 @@ _MAX_MEMBERS = 1000
 
 
 def decode_protobuf(body: bytes) -> ExportRequest:
-    """Raises InvalidRequest for what is no trace export, and for a bad id or time in it."""
+    """Raises InvalidRequest for what is no trace export, for a bad id or time in it, and for too many pieces."""
+    refuse_too_many_pieces(body)
     return otlp_protobuf.decode(body)
 
 
