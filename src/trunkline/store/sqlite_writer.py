@@ -14,6 +14,7 @@ import asyncio
 import fcntl
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ GROUP_CHANGES = 2000
 
 GROUP_BYTES = 8_000_000
 """Bytes that are read for one transaction, unless one write alone has more."""
+
+STALLED_S = 5.0
+"""A transaction that takes longer waits for the disk or for another process: further writes are refused meanwhile."""
 
 Read = Callable[[], Sequence[Change]]
 """Gives the changes of a write. What it raises is raised to the write's caller."""
@@ -83,6 +87,7 @@ class Writer:
         self._waiting: deque[Job] = deque()
         self._waiting_bytes = 0
         self._closing = False
+        self._began: float | None = None
         self._changed = threading.Condition()
         self._connection = open_connection(path, busy_ms=busy_ms)
         self._queue = os.open(path.with_name(f"{path.name}-writers"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -100,6 +105,8 @@ class Writer:
                 raise Unavailable("The trace store is closing: try again.", retry_after=2)
             if self._waiting and self._waiting_bytes + job.size > self._most_bytes:
                 raise Unavailable("More traces come in than the disk takes: try again.", retry_after=1)
+            if self._began is not None and time.monotonic() - self._began > STALLED_S:
+                raise Unavailable("The store does not follow, or another writer holds it: try again.", retry_after=2)
             self._waiting.append(job)
             self._waiting_bytes += job.size
             self._changed.notify()
@@ -119,9 +126,11 @@ class Writer:
                 os.close(self._queue)
                 return
             try:
+                self._began = time.monotonic()
                 self._commit(group)
             except Exception as error:  # noqa: BLE001 (the edge of the thread: it must go on, callers are told)
-                self._fail(group, error)
+                group = self._fail(group, error)
+            self._began = None
             _settle(group)
 
     def _gather(self) -> list[Job] | None:
@@ -209,13 +218,20 @@ class Writer:
             job.result = job.action(self._merger)
             self._merger.flush()
 
-    def _fail(self, group: Sequence[Job], error: Exception) -> None:
+    def _fail(self, group: list[Job], error: Exception) -> list[Job]:
+        """Tells the group, and where the file cannot be had also those who wait: they would wait as long again."""
         self._merger.names.forget()
         meant = translate(error, self._path)
         if meant is None:
             log.error("trace_store.write_failed", exc_info=error)
+        if isinstance(meant, Unavailable):
+            with self._changed:
+                group = [*group, *self._waiting]
+                self._waiting.clear()
+                self._waiting_bytes = 0
         for job in group:
             job.error = job.error or meant or error
+        return group
 
 
 def _read(job: Job) -> None:

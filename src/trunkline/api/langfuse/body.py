@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -19,7 +19,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from trunkline.api.services import Services
-from trunkline.errors import InvalidRequest, PayloadTooLarge
+from trunkline.errors import InvalidRequest, PayloadTooLarge, Unavailable
 from trunkline.tracing.otlp import inflate
 from trunkline.types import JSON
 
@@ -32,6 +32,9 @@ INLINE_GZIP_BYTES = 48 * 1024
 LARGE_BYTES = 1024 * 1024
 MOST_LARGE = 4
 """Bodies above LARGE_BYTES that are received or decoded at one time; others wait, their clients slowed by TCP."""
+MOST_HELD = 128_000_000
+"""Bytes of bodies that a process holds, from their coming until what they said is on disk. Beyond that clients shall
+come again: memory must not grow because a disk is slow."""
 ARRIVAL_S = 60.0
 """How long a large body may take to arrive once it has its turn."""
 
@@ -71,16 +74,45 @@ class Body:
         return inflate(self._data, self._limit) if self._is_gzip else self._data
 
 
+class _Hold:
+    """The share of one body in what the process holds."""
+
+    __slots__ = ("_size",)
+    total: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def __enter__(self) -> _Hold:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _Hold.total -= self._size
+
+    def add(self, size: int) -> None:
+        """Raises Unavailable where there is no room for so many bytes."""
+        _check_room(size)
+        self._size += size
+        _Hold.total += size
+
+
+def _check_room(size: int) -> None:
+    if _Hold.total + size > MOST_HELD:
+        raise Unavailable("More comes in than can be stored: try again.", retry_after=2)
+
+
 @contextlib.asynccontextmanager
 async def received(request: HTTPRequest, limit: int) -> AsyncIterator[Body]:
     """The body of a request, while there is room for it in memory.
 
-    Raises PayloadTooLarge past `limit` bytes, and InvalidRequest for one that does not arrive whole.
+    Raises PayloadTooLarge past `limit` bytes, InvalidRequest for one that does not arrive whole, and Unavailable while
+    there is no room.
     """
     is_gzip = _is_gzip(request)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
+    _check_room(int(announced) if announced.isdecimal() else 0)
     async with contextlib.AsyncExitStack() as stack:
         yield Body(await _receive(request, limit, stack), limit, is_gzip=is_gzip)
 
@@ -116,6 +148,7 @@ def decode_json(body: bytes) -> JSON:
 async def _receive(request: HTTPRequest, limit: int, stack: contextlib.AsyncExitStack) -> bytes:
     chunks: list[bytes] = []
     size = 0
+    hold = stack.enter_context(_Hold())
     try:
         async with asyncio.timeout(None) as clock:
             while True:
@@ -125,6 +158,7 @@ async def _receive(request: HTTPRequest, limit: int, stack: contextlib.AsyncExit
                 before, size = size, size + len(message["body"])
                 if size > limit:
                     raise _too_large(limit)
+                hold.add(size - before)
                 if before <= LARGE_BYTES < size:
                     await stack.enter_async_context(_turn())
                     clock.reschedule(asyncio.get_running_loop().time() + ARRIVAL_S)
