@@ -92,3 +92,17 @@ async def test_a_project_may_have_a_smaller_limit_of_its_own(world: World, api: 
             assert refused.status_code == 413
             check_error(refused)
             assert (await other.post(path, json=body)).status_code != 413
+
+
+async def test_items_of_datasets_are_masked_too(api: httpx.AsyncClient) -> None:
+    await api.patch(PATH, json={"masking": True})
+    key, dataset = "sk-ant-api03-abcdefgh", {"name": "cases", "description": "by ada@example.org", "metadata": {"a": 1}}
+    assert (await api.post("/api/public/v2/datasets", json=dataset)).status_code == 200
+    item = {"datasetName": "cases", "input": {"ask": f"my key is {key}"}, "expectedOutput": "ada@example.org"}
+    made = (await api.post("/api/public/dataset-items", json=item)).json()
+    found = await api.get(f"/api/public/dataset-items/{made['id']}")
+    assert found.json()["input"]["ask"].startswith("my key is [masked key ")
+    for answer in (found, await api.get("/api/public/v2/datasets/cases")):
+        assert answer.status_code == 200
+        assert key not in answer.text
+        assert "ada@" not in answer.text

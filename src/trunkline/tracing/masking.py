@@ -49,8 +49,11 @@ class Masker:
         """What something is found by: the same text gives the same marker, another one another."""
         return self._in_text(text, keyed=True)
 
-    def document(self, data: JSONBytes) -> JSONBytes:
-        """A JSON document, still valid, with every character of it that is not masked as it was."""
+    def document(self, data: JSONBytes, *, keyed: bool = False) -> JSONBytes:
+        """A JSON document, still valid, with every character of it that is not masked as it was.
+
+        `keyed`: it holds what things are found by.
+        """
         spans = self._shapes(data)
         if spans is None:
             return _WHOLE_OBJECT if data.startswith(b"{") else _WHOLE
@@ -58,7 +61,7 @@ class Masker:
             for match in _STRING.finditer(data):
                 found = self._rules.own(match.group(1), self._budget, is_json=True)
                 spans += [Span(match.start(1) + start, match.start(1) + end, kind) for start, end, kind in found]
-        return self._cut(data, spans, lambda end: _END_OF_KEY.match(data, end) is not None)
+        return self._cut(data, spans, lambda end: keyed or _END_OF_KEY.match(data, end) is not None)
 
     def value(self, value: JSON) -> JSON:
         """A decoded JSON value."""

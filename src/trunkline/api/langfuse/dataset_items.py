@@ -10,9 +10,10 @@ from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, take_body
+from trunkline.api.langfuse.body import HTTPRequest
 from trunkline.api.langfuse.datasets import known
 from trunkline.api.langfuse.formats import page_meta
+from trunkline.api.langfuse.intake import take_masked
 from trunkline.api.langfuse.item_media import keep_media, shapes_with_media
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.shapes_datasets import read_item
@@ -29,7 +30,7 @@ async def create_dataset_item(
     request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
 ) -> Response[bytes]:
     """Makes an item, or changes the one with this id: a new version of it."""
-    change = await take_body(request, services.settings.max_body_bytes, read_item)
+    change = await take_masked(request, writer, read_item)
     check = partial(check_item, absent_is_null=change.id is None)
     item = await asyncio.to_thread(services.datasets.upsert_item, writer.project_id, change, check)
     await keep_media(services, writer.project_id, item)

@@ -10,8 +10,9 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, take_body
+from trunkline.api.langfuse.body import HTTPRequest
 from trunkline.api.langfuse.formats import iso, page_meta
+from trunkline.api.langfuse.intake import take_masked
 from trunkline.api.langfuse.params import Params
 from trunkline.api.langfuse.shapes_datasets import (
     CreateDatasetRunItem,
@@ -34,7 +35,7 @@ async def create_dataset_run_item(
     request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
 ) -> Response[bytes]:
     """Links a trace, or an observation in it, to an item in a run. A run that is not there is made."""
-    given = await take_body(request, services.settings.max_body_bytes, read_run_item)
+    given = await take_masked(request, writer, read_run_item)
     version, created_at = time_of(given.dataset_version, "datasetVersion"), time_of(given.created_at, "createdAt")
     link = RunLink(
         run_name=given.run_name,

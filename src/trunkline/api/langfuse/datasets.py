@@ -15,8 +15,9 @@ from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, take_body
+from trunkline.api.langfuse.body import HTTPRequest
 from trunkline.api.langfuse.formats import page_meta
+from trunkline.api.langfuse.intake import take_masked
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.langfuse.shapes_datasets import (
     DatasetShape,
@@ -43,7 +44,7 @@ async def create_dataset(
     request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
 ) -> Response[bytes]:
     """Makes a dataset, or changes the one with this name."""
-    change = await take_body(request, services.settings.max_body_bytes, read_dataset)
+    change = await take_masked(request, writer, read_dataset)
     dataset = await asyncio.to_thread(_upsert, services, writer.project_id, change)
     return answer(HTTPStatus.OK, dataset_shape(dataset))
 
@@ -53,7 +54,7 @@ async def create_dataset_v1(
     request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
 ) -> Response[bytes]:
     """Makes a dataset, or changes the one with this name: the form that JavaScript's SDK 3 uses."""
-    change = await take_body(request, services.settings.max_body_bytes, read_dataset)
+    change = await take_masked(request, writer, read_dataset)
     dataset = await asyncio.to_thread(_upsert, services, writer.project_id, change)
     return answer(HTTPStatus.OK, dataset_shape(dataset, items=(), runs=()))
 

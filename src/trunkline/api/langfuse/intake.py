@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from trunkline.api.langfuse.body import HTTPRequest, parts, read_apart, received
+from trunkline.api.langfuse.body import HTTPRequest, parts, read_apart, received, take_body
 from trunkline.api.services import Services
 from trunkline.types import Caller, Change
 
@@ -15,6 +16,7 @@ BROWSER_BYTES = 1 << 20
 """The largest body with the public key alone, which anybody may have: enough for thousands of scores."""
 
 Read = Callable[[bytes], Sequence[Change]]
+Result = TypeVar("Result")
 
 
 async def take_in(request: HTTPRequest, writer: Caller, read: Read) -> None:
@@ -30,6 +32,19 @@ async def take_in(request: HTTPRequest, writer: Caller, read: Read) -> None:
             await services.traces.take(writer.project_id, lambda: read(body.plain()), size=body.size)
         else:
             await services.traces.write(writer.project_id, await read_apart(body, masked or read))
+
+
+async def take_masked(request: HTTPRequest, writer: Caller, read: Callable[[bytes], Result]) -> Result:
+    """What `read` makes of a JSON body, which is masked where the project asks for it: for what is no trace or score.
+
+    Raises PayloadTooLarge, InvalidRequest, Unavailable, and what `read` raises.
+    """
+    services = parts(request)
+    masker, limit = services.masker(writer.project_id), services.settings.max_body_bytes
+    if masker is None:
+        return await take_body(request, limit, read)
+    async with received(request, limit) as body:
+        return await read_apart(body, lambda data: read(masker.document(data, keyed=True)))
 
 
 def masking(services: Services, project_id: str, read: Read) -> Read | None:
