@@ -22,8 +22,9 @@ from trunkline.store.search_texts import MARK, MOST_CHARACTERS, searched, shown
         ('{"not json', '{"not json'),
         ({"a": {"b": ["c", 1.5]}}, "a b c 1.5"),
         ("日本語", "日 本 語 "),
-        ("data " + "QUJD" * 100 + " after " + "x y " * 250, "data   after " + "x y " * 250),
+        ("data " + "QUJD" * 100 + " after " + "x y " * 1000, "data   after " + "x y " * 1000),
     ],
+    ids=range(11),
 )
 def test_words(document: object, words: str) -> None:
     found = searched(json.dumps(document).encode())

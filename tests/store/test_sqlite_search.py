@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -58,6 +59,21 @@ async def test_only_what_differs_is_written(store: SQLiteTraceStore) -> None:
     await store.write(PROJECT, [span("b", stamp=at(2, rank=1), end_time=T + 5)])
     assert index(store) == 0
     assert await ids(store, "one OR two OR three") == ["a", "b", "c"]
+
+
+async def test_what_a_trace_has_from_its_root_is_indexed_once(store: SQLiteTraceStore) -> None:
+    said: dict[str, Any] = {"input": doc("question"), "output": doc("answer")}
+    await store.write(PROJECT, [trace(name="t", **said), span("root", **said), span("child", parent_id="root", **said)])
+    assert index(store) == 3
+    assert await ids(store, "question") == ["child", "root"]
+    assert await ids(store, "t") == ["trace-1"]
+    await store.write(PROJECT, [span("root", stamp=at(1, rank=1), output=doc("another"))])
+    assert index(store) == 2
+    assert await ids(store, "answer") == ["child", "trace-1"]
+    await store.write(PROJECT, [trace(stamp=at(1, rank=1), output=doc("another"))])
+    assert await ids(store, "answer") == ["child"]
+    assert index(store) == 1
+    assert await ids(store, "another") == ["root"]
 
 
 async def test_a_step_that_was_cut_off_is_done_again(store: SQLiteTraceStore, monkeypatch: pytest.MonkeyPatch) -> None:

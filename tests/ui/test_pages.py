@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from trunkline.store.sqlite_index import index_path
+from trunkline.store.sqlite_indexer import Indexer, run_to_the_end
 from trunkline.ui.security import CONTENT_SECURITY_POLICY
 from ui.world import TRACE, World
 
@@ -340,3 +343,30 @@ def test_static_files_are_a_closed_list(address: str, name: str) -> None:
     )
     with httpx.Client() as client:
         assert client.send(request).status_code in {303, 400, 404}
+
+
+@pytest.fixture(scope="module")
+def indexed(world: World) -> None:
+    traces = world.services.settings.data / "traces.db"
+    with closing(Indexer(traces, index_path(traces))) as indexer:
+        list(run_to_the_end(indexer))
+
+
+@pytest.mark.usefixtures("indexed")
+def test_traces_are_searched_by_their_words(signed_in: httpx.Client) -> None:
+    page = signed_in.get(f"{ROOT}/traces", params={"q": '"Thanks for telling us"'}).text
+    assert len(re.findall(r'<a data-open class="clip name"', page)) == 1
+    assert f"{ROOT}/traces/{TRACE}" in page
+    assert "Thanks for telling us" in text_of(page)
+    everywhere = signed_in.get(f"{ROOT}/traces", params={"q": "name:simple-query", "environment": "staging"}).text
+    assert 0 < len(re.findall(r'<a data-open class="clip name"', everywhere)) < 23
+
+
+@pytest.mark.usefixtures("indexed")
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("q=***", "no word to look for"), ("q=zzyzx", "No trace matches"), ("q=a&cursor=nonsense", "Show all traces")],
+)
+def test_searches_without_a_hit_say_so(signed_in: httpx.Client, query: str, said: str) -> None:
+    answer = signed_in.get(f"{ROOT}/traces?{query}")
+    assert (answer.status_code, said in text_of(answer.text)) == (200, True)

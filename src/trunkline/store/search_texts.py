@@ -24,6 +24,7 @@ _MOST_NESTED = 3
 _IDEOGRAPH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _IDEOGRAPHS = re.compile(f"([{_IDEOGRAPH}])")
 _SPACED = re.compile(f"(?<=[{_IDEOGRAPH}]) (?=[{_IDEOGRAPH}])")
+_SHORT, _LONGEST_WORD = 4000, 200
 _ENCODED = re.compile(r"[A-Za-z0-9+/=_-]{200,}")
 _ESCAPE = re.compile(r'\\["\\/bfnrt]')
 
@@ -43,8 +44,10 @@ def searched(data: JSONBytes | None) -> str:
 
 def searched_text(text: str) -> str:
     """The words of a plain text: without encoded media, Chinese and Japanese characters each a word."""
-    if len(text) > 1000:
-        text = _ENCODED.sub(" ", text[:MOST_CHARACTERS])
+    if len(text) > _SHORT:
+        text = text[:MOST_CHARACTERS]
+        if max(map(len, text.split()), default=0) > _LONGEST_WORD:
+            text = _ENCODED.sub(" ", text)
     return text if text.isascii() else _IDEOGRAPHS.sub(r"\1 ", text)
 
 
@@ -59,20 +62,21 @@ def _values(root: JSON) -> list[str]:
     stack: list[tuple[JSON, int]] = [(root, 0)]
     while stack:
         value, nested = stack.pop()
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             inner = _inner(value) if value[:1] in {"{", "["} and nested < _MOST_NESTED else None
             if inner is None:
                 found.append(value)
             else:
                 stack.append((inner, nested + 1))
-        elif isinstance(value, dict):
+        elif kind is dict:
             for key, item in reversed(value.items()):
                 stack.append((item, nested))
                 if key not in _ENVELOPE:
                     stack.append((key, _MOST_NESTED))
-        elif isinstance(value, list):
+        elif kind is list:
             stack.extend((item, nested) for item in reversed(value))
-        elif value is not None and not isinstance(value, bool):
+        elif kind is int or kind is float:
             found.append(str(value))
     return found
 

@@ -45,7 +45,8 @@ CREATE TABLE documents (
 CREATE INDEX document_by_trace ON documents (trace);
 """
 """`state.followed`: the place in the log of changes; -1: nothing was indexed yet. `unread`: traces with a number up to
-it wait. `documents.id` is None for a trace; `text` and `facets` are what was indexed."""
+it wait. `documents.id` is None for a trace; `text` and `facets` are what was indexed, a `text` below 0 that of the
+root, which says all that the trace's own does."""
 
 FIELDS = ("input", "output", "name")
 _BLOCK = (
@@ -140,9 +141,9 @@ def facets_of(project: int, kind: ObservationType | None, environment: str) -> t
     return f"p{project}", f"p{project}t{kind or 'none'}", f"p{project}e{environment.encode().hex()}"
 
 
-def trace_facets(environment: str, name: str | None) -> int:
-    """A checksum of what is indexed of a trace beside its texts."""
-    return zlib.crc32(f"{environment}\0{name or ''}".encode())
+def trace_facets(environment: str, name: str | None, text: int | None) -> int:
+    """A checksum of what a trace's document depends on."""
+    return zlib.crc32(f"{environment}\0{name or ''}\0{text}".encode())
 
 
 class IndexLock:

@@ -45,7 +45,7 @@ _OF_TRACES = (
     "CROSS JOIN traces AS t ON t.trace = c.value"
 )
 _OF_OBSERVATIONS = (
-    "SELECT o.trace, o.id, o.project, o.start_time, o.series, o.text FROM carray(?) AS c "
+    "SELECT o.trace, o.id, o.project, o.start_time, o.series, o.text, o.parent_id IS NULL FROM carray(?) AS c "
     "CROSS JOIN traces AS t ON t.trace = c.value "
     "CROSS JOIN observations AS o ON o.project = t.project AND o.trace = t.trace"
 )
@@ -66,10 +66,12 @@ class Wanted(NamedTuple):
     time: Micros
     text: int | None
     facets: int
-    """Stands for all else that is indexed: the series, or a checksum of a trace's name and environment."""
+    """Stands for all else that is indexed: the series, or a checksum for a trace."""
     name: str
     words: str
     """Of the column `facet`."""
+    root: int | None = None
+    """The text of a trace's root. Most traces say what their root says: that is indexed once."""
 
 
 class Indexed(NamedTuple):
@@ -79,8 +81,8 @@ class Indexed(NamedTuple):
     block: int
 
     def is_as(self, wanted: Wanted) -> bool:
-        same = self.text == wanted.text and self.facets == wanted.facets
-        return same and hour_of_document(self.document) == hour_of(wanted.time)
+        same_text = self.text == wanted.text or (wanted.root is not None and self.text == -wanted.root)
+        return same_text and self.facets == wanted.facets and hour_of_document(self.document) == hour_of(wanted.time)
 
 
 class Step(NamedTuple):
@@ -184,12 +186,14 @@ class Indexer:
             for trace, project, timestamp, environment, name, text in self._store.execute(_OF_TRACES, (given,)):
                 if name or text is not None:
                     words = " ".join(facets_of(project, None, environment))
-                    facets = trace_facets(environment, name)
+                    facets = trace_facets(environment, name, text)
                     found[trace, None] = Wanted(timestamp, text, facets, searched_text(name or ""), words)
-            for trace, id, project, start, series, text in self._store.execute(_OF_OBSERVATIONS, (given,)):
+            for trace, id, project, start, series, text, root in self._store.execute(_OF_OBSERVATIONS, (given,)):
                 name, words = self._of_series(project, series)
                 if name or text is not None:
                     found[trace, id] = Wanted(start, text, series, name, words)
+                if root and text is not None and (trace, None) in found:
+                    found[trace, None] = found[trace, None]._replace(root=text)
         return found
 
     def _of_series(self, project: int, number: int) -> tuple[str, str]:
@@ -232,18 +236,21 @@ class Indexer:
                 self._index.execute(f"DROP TABLE block_{block}")
 
     def _write(self, given: list[tuple[int, Key, Wanted]]) -> None:
-        texts = self._texts([each.text for _, _, each in given])
+        texts = self._texts([number for _, _, each in given for number in (each.text, each.root)])
         block = self._block()
-        rows, size = [], 0
-        for number, _, each in given:
-            text = texts.get(each.text, NO_TEXTS)
+        rows, documents, size = [], [], 0
+        for number, key, each in given:
+            text, indexed = texts.get(each.text, NO_TEXTS), each.text
+            if each.root is not None and _says_no_more(text, texts.get(each.root)):
+                text, indexed = NO_TEXTS, -each.root
+            documents.append((number, block, *key, indexed, each.facets))
             row = (number, searched(text.input), searched(text.output), each.name, each.words)
             size += len(row[1]) + len(row[2])
             rows.append(row)
         self._index.executemany(_INSERT.format(block), rows)
         self._index.executemany(
             "INSERT INTO documents (document, block, trace, id, text, facets) VALUES (?, ?, ?, ?, ?, ?)",
-            [(number, block, *key, each.text, each.facets) for number, key, each in given],
+            documents,
         )
         hours = hour_of_document(given[0][0]), hour_of_document(given[-1][0])
         self._index.execute(
@@ -260,6 +267,10 @@ class Indexer:
             return make_block(self._index)
         block: int = row[0]
         return block
+
+
+def _says_no_more(of_trace: Texts, of_root: Texts | None) -> bool:
+    return of_root is not None and (of_trace.input, of_trace.output) == (of_root.input, of_root.output)
 
 
 def run_to_the_end(indexer: Indexer) -> Iterator[Step]:

@@ -179,8 +179,7 @@ class SearchReader:
         _, trace, id, text, facets, _ = row
         if id is None:
             now = self._store.execute(_TRACE, (project, trace)).fetchone()
-            same = now is not None and (now[0], trace_facets(now[6], now[4])) == (text, facets)
-            return now if same else None
+            return now if now is not None and trace_facets(now[6], now[4], now[0]) == facets else None
         now = self._store.execute(_OBSERVATION, (project, trace, id)).fetchone()
         return now if now is not None and (now[0], now[1]) == (text, facets) else None
 

@@ -11,18 +11,20 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from trunkline.api.services import Services
+from trunkline.store.search import SearchHit
 from trunkline.store.traces import GENERATION_LIKE, ObservationQuery, ScoreQuery, TraceQuery, TraceStore
 from trunkline.types import Level, Observation, Score, ScoreType, Struct, Trace
 from trunkline.ui import addresses, formats, timeline
 from trunkline.ui.content import snippet
 from trunkline.ui.paging import Pages, page_of, pages_of, whole_number
 from trunkline.ui.rendering import Page, Site
+from trunkline.ui.search import FoundText, search_traces
 from trunkline.ui.sessions import Place, WebRequest, origin_of
 
 PAGE_TRACES = 50
 MAX_DIGEST = 200
 """Observations of a trace that are read for its line: enough for its models and prompts."""
-FILTERS = ("name", "user", "session", "environment", "tag", "release", "prompt", "version")
+FILTERS = ("q", "name", "user", "session", "environment", "tag", "release", "prompt", "version")
 _MAX_VALUE = 1000
 
 
@@ -51,6 +53,8 @@ class TraceRow(Struct, frozen=True, kw_only=True):
     scores: tuple[ScoreChip, ...]
     user_href: str
     session_href: str
+    found: str = ""
+    """Text around the words that were searched for."""
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -67,6 +71,8 @@ class Found(Struct, frozen=True, kw_only=True):
     traces: list[Trace]
     total: int
     taken: int
+    text: FoundText | None = None
+    """Where words were searched for."""
 
 
 Digest = tuple[list[Observation], bool]
@@ -78,8 +84,13 @@ def filters_of(request: WebRequest) -> dict[str, str]:
     return {name: value[:_MAX_VALUE] for name, value in given.items() if value}
 
 
-async def find_traces(store: TraceStore, project_id: str, filters: Mapping[str, str], page: int) -> Found:
-    """A page of traces. Those of a prompt are found by its generations, latest first, and not counted."""
+async def find_traces(
+    store: TraceStore, project_id: str, filters: Mapping[str, str], page: int, cursor: str = ""
+) -> Found:
+    """A page of traces. Those of a prompt are found by its generations, latest first, and not counted.
+
+    Where words are searched for, `cursor` takes the place of `page`, and a prompt is not asked for.
+    """
     query = TraceQuery(
         limit=PAGE_TRACES,
         offset=(page - 1) * PAGE_TRACES,
@@ -90,6 +101,9 @@ async def find_traces(store: TraceStore, project_id: str, filters: Mapping[str, 
         tags=(filters["tag"],) if "tag" in filters else (),
         environments=(filters["environment"],) if "environment" in filters else (),
     )
+    if "q" in filters:
+        text = await search_traces(store, project_id, filters["q"], cursor, query)
+        return Found(traces=text.traces, total=-1, taken=len(text.traces), text=text)
     if "prompt" not in filters:
         traces, total = await store.traces(project_id, query)
         return Found(traces=traces, total=total, taken=len(traces))
@@ -150,11 +164,14 @@ def prompt_links(observations: Sequence[Observation], root: str) -> tuple[Prompt
     )
 
 
-def present_row(trace: Trace, digest: Digest, scores: Sequence[Score], root: str) -> TraceRow:
+def present_row(
+    trace: Trace, digest: Digest, scores: Sequence[Score], root: str, hit: SearchHit | None = None
+) -> TraceRow:
     generations, failed = digest
     return TraceRow(
         trace=trace,
-        href=addresses.trace(root, trace.id),
+        href=addresses.trace(root, trace.id, observation=hit.observation_id if hit else None),
+        found=hit.snippet if hit else "",
         name=formats.clipped(trace.name or "", 80) or trace.id,
         input=snippet(trace.input),
         output=snippet(trace.output),
@@ -178,7 +195,11 @@ def present_filters(filters: Mapping[str, str], root: str) -> tuple[Filter, ...]
     return tuple(shown)
 
 
-def trace_pages(filters: Mapping[str, str], root: str, page: int, shown: int, total: int) -> Pages:
+def trace_pages(filters: Mapping[str, str], root: str, page: int, found: Found) -> Pages:
+    shown, total = found.taken, found.total
+    if found.text is not None:
+        older = addresses.traces(root, **filters, cursor=found.text.cursor) if found.text.cursor else ""
+        return Pages(previous="", next=older, said=f"{shown:,} traces" if shown else "")
     return pages_of(
         page,
         PAGE_TRACES,
@@ -189,11 +210,14 @@ def trace_pages(filters: Mapping[str, str], root: str, page: int, shown: int, to
     )
 
 
-async def rows_of(store: TraceStore, place: Place, traces: Sequence[Trace]) -> list[TraceRow]:
+async def rows_of(
+    store: TraceStore, place: Place, traces: Sequence[Trace], text: FoundText | None = None
+) -> list[TraceRow]:
+    hits = text.hits if text else {}
     scores = await scores_by_trace(store, place.project.id, traces)
     digests = await asyncio.gather(*(digest_of(store, place.project.id, trace) for trace in traces))
     return [
-        present_row(trace, digest, scores.get(trace.id, []), place.root)
+        present_row(trace, digest, scores.get(trace.id, []), place.root, hits.get(trace.id))
         for trace, digest in zip(traces, digests, strict=True)
     ]
 
@@ -204,15 +228,17 @@ async def traces_page(
 ) -> Page:
     store, project_id = services.traces, place.project.id
     filters, page = filters_of(request), page_of(request)
-    found = await find_traces(store, project_id, filters, page)
-    rows = await rows_of(store, place, found.traces)
+    cursor = (request.query_params.get("cursor") or "")[:_MAX_VALUE]
+    found = await find_traces(store, project_id, filters, page, cursor)
+    rows = await rows_of(store, place, found.traces, found.text)
     view: dict[str, Any] = {
         "section": "traces",
         "rows": rows,
         "filters": present_filters(filters, place.root),
         "query": filters,
         "total": found.total,
-        "pages": trace_pages(filters, place.root, page, found.taken, found.total),
+        "pages": trace_pages(filters, place.root, page, found),
+        "note": found.text.note if found.text else "",
         "clear": addresses.traces(place.root),
         "origin": origin_of(request, services.settings),
     }
