@@ -22,6 +22,7 @@ from trunkline.api.langfuse.shapes_prompts import PromptEncoder
 from trunkline.api.logs import configure_logging
 from trunkline.api.metrics import ENVIRONMENT, Metrics
 from trunkline.api.registry_metrics import RegistryMetrics
+from trunkline.api.retention_metrics import count_retention
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
 from trunkline.installation import DataFolder, open_or_seed
@@ -43,6 +44,7 @@ from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.pricing import Pricing
+from trunkline.tracing.retention import Retention
 from trunkline.types import Micros
 from trunkline.ui.routes import routers
 
@@ -117,6 +119,7 @@ class Process:
             services.traces.keep_search,
             lambda: serve_hooks(self.folder, parts.registries),
             lambda: sweep_media(self.folder, services),
+            lambda: apply_retention(self.folder, services.retention),
             lambda: end_with_parent(self.settings.workers),
         ]
         try:
@@ -184,6 +187,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )
+    count_retention(metrics, services.retention)
     return Parts(folder, tables, services, registries)
 
 
@@ -254,6 +258,12 @@ async def alone(path: Path) -> AsyncIterator[None]:
                 break
             await asyncio.sleep(0.5)
         yield
+
+
+async def apply_retention(folder: DataFolder, retention: Retention) -> None:
+    """Deletes what is too old, in one worker of all."""
+    async with alone(folder.run / "retention.lock"):
+        await retention.run()
 
 
 async def end_with_parent(workers: int) -> None:

@@ -19,6 +19,7 @@ from trunkline.api.errors import answer
 from trunkline.api.langfuse.formats import iso
 from trunkline.api.metrics import CONTENT_TYPE
 from trunkline.api.native.versions import fault_shape, label_shape
+from trunkline.api.retention_metrics import RetentionMetrics, overdue
 from trunkline.api.search_metrics import SearchMetrics, search_health, search_status
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError, Unauthorized
@@ -31,6 +32,11 @@ async def get_health(request: Request[object, object, State], services: NamedDep
     """200 while prompts are served, even if some files of a registry are at fault; 503 where a part is down."""
     named = _project_of_key(request, services)
     down, projects = await asyncio.to_thread(_look, services, named)
+    late = await overdue(services.retention)
+    for project in projects:
+        if project["id"] in late:
+            days = services.project_settings(project["id"]).retention_days
+            project["retention"] = {"days": days, "overdue_s": round(late[project["id"]] / 1e6)}
     faulty = any(project["faults"] or project["rewritten_history"] for project in projects)
     body = {
         "status": "unavailable" if down else "degraded" if faulty else "ok",
@@ -50,7 +56,8 @@ async def get_health(request: Request[object, object, State], services: NamedDep
 async def get_metrics(services: NamedDependency[Services]) -> Response[bytes]:
     """Counters of all worker processes in Prometheus' text format."""
     search = SearchMetrics(await search_status(services.traces))
-    exposition = await asyncio.to_thread(services.metrics.exposition, search)
+    retention = RetentionMetrics(await overdue(services.retention))
+    exposition = await asyncio.to_thread(services.metrics.exposition, search, retention)
     return Response(exposition, media_type=CONTENT_TYPE)
 
 

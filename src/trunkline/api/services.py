@@ -24,6 +24,7 @@ from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
 from trunkline.tracing.mask_rules import rules
 from trunkline.tracing.masking import Masker
+from trunkline.tracing.retention import Retention
 from trunkline.types import Micros
 
 
@@ -45,11 +46,22 @@ class Services:
     metrics: Metrics
     access_log: AccessLog | None = None
     limits: Limits = field(init=False)
+    retention: Retention = field(init=False)
     started_at: Micros = field(default_factory=now_micros)
     version: str = __version__
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", Limits(self.auth.settings, workers=self.settings.workers))
+        object.__setattr__(self, "retention", self._retention())
+
+    def _retention(self) -> Retention:
+        def projects() -> list[str]:
+            return [project.id for project in self.control.projects()]
+
+        def days(project_id: str) -> int | None:
+            return self.auth.settings(project_id).retention_days
+
+        return Retention(self.traces, projects, days, self.media.delete_of_traces)
 
     def project_settings(self, project_id: str) -> ProjectSettings:
         """What a project has set for itself: from memory, at most a second old."""

@@ -33,7 +33,7 @@ from trunkline.store.sqlite_schema import moment, open_connection, transaction, 
 from trunkline.store.sqlite_tables import find_series
 from trunkline.store.sqlite_texts import TextBlocks
 from trunkline.store.sqlite_where import numbers
-from trunkline.store.texts import NO_TEXTS
+from trunkline.store.texts import NO_TEXTS, Texts
 from trunkline.types import Micros
 
 STEP_TRACES = 500
