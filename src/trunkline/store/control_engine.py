@@ -9,18 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from trunkline.errors import Conflict, InsufficientStorage, TrunklineError, Unavailable
+from trunkline.errors import Conflict, InsufficientStorage, Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 5.0
@@ -77,20 +74,19 @@ def translated() -> Iterator[None]:
 
 def migrate(engine: Engine) -> None:
     """Makes or upgrades the tables. Raises TrunklineError for a database that a later release has written."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with writing(engine) as connection:
-        _refuse_downgrade(connection, ScriptDirectory.from_config(config))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    if _revision(engine) != newest_revision():
+        # Alembic is needed once a release, and takes as long to import as the rest of the store.
+        import_module("trunkline.store.control_upgrade").upgrade(engine)
 
 
-def _refuse_downgrade(connection: Connection, scripts: ScriptDirectory) -> None:
-    known = {script.revision for script in scripts.walk_revisions()}
-    found = MigrationContext.configure(connection).get_current_heads()
-    for revision in found:
-        if revision not in known:
-            raise TrunklineError(
-                f"control.db was written by a later release of Trunkline (its tables are at {revision}, this release "
-                f"knows up to {scripts.get_current_head()}): start that release, or restore a backup made by this one."
-            )
+def newest_revision() -> str:
+    """The last of the migrations, which are named by their numbers."""
+    return max(script.stem for script in (MIGRATIONS / "versions").glob("control_*.py")).removeprefix("control_")
+
+
+def _revision(engine: Engine) -> str | None:
+    with reading(engine) as connection:
+        tables = inspect(connection).get_table_names()
+        if "alembic_version" not in tables:
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -17,7 +17,6 @@ from trunkline.settings import Settings
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.media_files import MediaFiles
 from trunkline.store.media_records import Media, MediaRecords, MediaUse, UseKind
-from trunkline.store.media_s3 import open_bucket
 from trunkline.store.traces import TraceQuery, TraceStore
 from trunkline.types import Micros
 
@@ -132,5 +131,10 @@ class MediaLibrary:
 
 def open_media(settings: Settings, control: ControlStore, folder: Path, signing_key: bytes) -> MediaLibrary:
     """The library on the store that the settings name: `folder` unless that is a bucket."""
-    contents = open_bucket(settings) if settings.media_s3_bucket else MediaFiles(folder, signing_key)
+    if settings.media_s3_bucket:
+        from trunkline.store.media_s3 import open_bucket  # noqa: PLC0415 (an optional extra, slow to import)
+
+        contents: MediaContents = open_bucket(settings)
+    else:
+        contents = MediaFiles(folder, signing_key)
     return MediaLibrary(MediaRecords(control), contents, settings.media_url_s)
