@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +77,15 @@ NEW_MEDIA = {
 MEDIA_REPORT = {"uploadedAt": TIME, "uploadHttpStatus": 200}
 FILES = MediaFiles(Path(), SIGNING_KEY)
 NEW_MODEL = {"modelName": "own", "matchPattern": "own", "inputPrice": 1}
+METRICS_QUERY = json.dumps(
+    {
+        "view": "observations",
+        "dimensions": [{"field": "name"}],
+        "metrics": [{"measure": "count", "aggregation": "count"}],
+        "fromTimestamp": "2020-01-01T00:00:00Z",
+        "toTimestamp": "2030-01-01T00:00:00Z",
+    }
+)
 ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/health"): Row("public", "/api/public/health"),
     ("GET", "/api/public/projects"): Row("caller", "/api/public/projects"),
@@ -131,6 +141,8 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("POST", "/api/public/models"): Row("writer", "/api/public/models", NEW_MODEL),
     ("GET", "/api/public/models/{model_id}"): Row("caller", "/api/public/models/m"),
     ("DELETE", "/api/public/models/{model_id}"): Row("writer", "/api/public/models/m"),
+    ("GET", "/api/public/metrics"): Row("caller", f"/api/public/metrics?query={METRICS_QUERY}"),
+    ("GET", "/api/public/v2/metrics"): Row("caller", f"/api/public/v2/metrics?query={METRICS_QUERY}"),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
     ("DELETE", "/api/v1/labels/{label}"): Row("writer", "/api/v1/labels/production?name=hidden"),

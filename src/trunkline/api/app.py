@@ -35,6 +35,7 @@ from trunkline.api.langfuse import (
     traces,
 )
 from trunkline.api.langfuse import health as langfuse_health
+from trunkline.api.langfuse import metrics as langfuse_metrics
 from trunkline.api.native import compiling, keys, media_bytes, metrics, project_settings, promotions, search, versions
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
@@ -45,6 +46,7 @@ MODULES = (
     *(datasets, dataset_items, dataset_run_items, experiments),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
     *(search,),
+    *(langfuse_metrics,),
     *(health, openapi),
 )
 

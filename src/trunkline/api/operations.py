@@ -95,6 +95,11 @@ PROMPTS, TRACES, SCORES, NATIVE, SERVER = "Prompts", "Traces", "Scores", "Trunkl
 DATASETS = "Datasets"
 MEDIA = "Media"
 
+METRICS = "Metrics"
+QUERY = Query(
+    "query", description="The question as a JSON document; docs/metrics.md says what it may hold.", required=True
+)
+
 _TRACE_FILTERS = (
     *(*PAGE, *TIMES, ENVIRONMENT),
     *(*map(Query, ("name", "userId", "sessionId", "tags", "version", "release", "orderBy", "fields")), FILTER),
@@ -251,6 +256,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/api/public/models"): Operation(TRACES, body=CreateModel, answer=ModelShape),
     ("GET", "/api/public/models/{model_id}"): Operation(TRACES, answer=ModelShape),
     ("DELETE", "/api/public/models/{model_id}"): Operation(TRACES, status=204),
+    ("GET", "/api/public/metrics"): Operation(METRICS, query=(QUERY,), answer=Listed({"type": "object"})),
+    ("GET", "/api/public/v2/metrics"): Operation(METRICS, query=(QUERY,), answer=Listed({"type": "object"})),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),
     ("DELETE", "/api/v1/labels/{label}"): Operation(

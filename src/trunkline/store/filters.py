@@ -64,6 +64,11 @@ class Column(StrEnum):
     PROMPT_VERSION = "prompt_version"
     TRACE_NAME = "trace_name"
     TRACE_ENVIRONMENT = "trace_environment"
+    TRACE_VERSION = "trace_version"
+
+    MONTH = "month"
+    """``2026-01``, of the row's time; days as ``2026-01-31``."""
+    DAY = "day"
 
     OBSERVATION_ID = "observation_id"
     RUN_ID = "run_id"
@@ -75,6 +80,11 @@ class Column(StrEnum):
     AUTHOR_ID = "author_id"
     CONFIG_ID = "config_id"
     QUEUE_ID = "queue_id"
+    BOOLEAN_VALUE = "boolean_value"
+    OBSERVATION_NAME = "observation_name"
+    OBSERVATION_MODEL = "observation_model"
+    OBSERVATION_PROMPT_NAME = "observation_prompt_name"
+    OBSERVATION_PROMPT_VERSION = "observation_prompt_version"
 
     DATASET_ID = "dataset_id"
     DATASET_ITEM_ID = "dataset_item_id"

@@ -21,7 +21,7 @@ RELATIVE_ERROR = 0.01
 ZERO = -1
 
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-_PER_LOG = 1 / math.log(_GAMMA)
+PER_LOG = 1 / math.log(_GAMMA)
 
 Counts = dict[int, int]
 """Bucket to count. In a difference counts may be negative; a count of 0 is left out."""
@@ -36,7 +36,7 @@ _log, _ceil = math.log, math.ceil
 
 def bucket(duration: Micros) -> int:
     """The bucket of a duration; what is negative counts as 0."""
-    return _ceil(_log(duration) * _PER_LOG) if duration > 0 else ZERO
+    return _ceil(_log(duration) * PER_LOG) if duration > 0 else ZERO
 
 
 def value(number: int) -> float:
@@ -81,5 +81,26 @@ def quantile(counts: Mapping[int, int], q: float) -> float | None:
     for number in sorted(counts):
         seen += counts[number]
         if seen >= rank:
+            return value(number)
+    return value(max(counts))
+
+
+def interpolated(counts: Mapping[int, int], q: float) -> float | None:
+    """The q-quantile between the two nearest ranks, in proportion, in microseconds; within the relative error too."""
+    total = sum(counts.values())
+    if total <= 0:
+        return None
+    rank = q * (total - 1)
+    lower, share = int(rank), rank % 1
+    low, high = _at_rank(counts, lower), _at_rank(counts, min(lower + 1, total - 1))
+    return low + (high - low) * share
+
+
+def _at_rank(counts: Mapping[int, int], rank: int) -> float:
+    """The value at a rank, counted from 0."""
+    seen = 0
+    for number in sorted(counts):
+        seen += counts[number]
+        if seen > rank:
             return value(number)
     return value(max(counts))

@@ -15,8 +15,9 @@ from trunkline.types import Level, Micros, ObservationType, Quantiles, Struct
 HOUR: Micros = 3_600_000_000
 DOLLAR = 10**12
 """Cost is summed in units of 1e-12 US dollars."""
-_DEAREST = 1e5
-_MOST_TOKENS = 10**12
+DEAREST = 1e5
+MOST_TOKENS = 10**12
+LONGEST: Micros = 10**13
 """What one observation adds at most: beyond these the numbers are somebody's mistake and would overflow the sums."""
 
 
@@ -59,13 +60,13 @@ class Cell:
         if level is Level.ERROR:
             self.errors += times
         if duration is not None:
-            duration = max(duration, 0)
+            duration = min(max(duration, 0), LONGEST)
             self.latency_count += times
             self.latency_sum += times * duration
             number = bucket(duration)
             self.histogram[number] = self.histogram.get(number, 0) + times
         if tokens is not None:
-            if max(tokens) > _MOST_TOKENS or min(tokens) < -_MOST_TOKENS:
+            if max(tokens) > MOST_TOKENS or min(tokens) < -MOST_TOKENS:
                 tokens = _bounded(tokens[0]), _bounded(tokens[1]), _bounded(tokens[2])
             self.usage_count += times
             self.input_tokens += times * tokens[0]
@@ -73,7 +74,7 @@ class Cell:
             self.total_tokens += times * tokens[2]
         if cost is not None:
             self.cost_count += times
-            self.cost += times * round(max(-_DEAREST, min(cost, _DEAREST)) * DOLLAR)
+            self.cost += times * round(max(-DEAREST, min(cost, DEAREST)) * DOLLAR)
 
     def is_zero(self) -> bool:
         """Whether adding this cell changes nothing."""
@@ -97,7 +98,7 @@ SUMS = (
 
 
 def _bounded(tokens: int) -> int:
-    return max(-_MOST_TOKENS, min(tokens, _MOST_TOKENS))
+    return max(-MOST_TOKENS, min(tokens, MOST_TOKENS))
 
 
 def hour_of(start: Micros) -> int:

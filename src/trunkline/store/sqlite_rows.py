@@ -41,7 +41,7 @@ DEFAULT_ENVIRONMENT = "default"
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
 _decode_usage = msgspec.json.Decoder(dict[str, int]).decode
 _decode_cost = msgspec.json.Decoder(dict[str, float]).decode
-_decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
+decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 _PLAIN_KINDS = frozenset({"input", "output", "total"})
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def change_of_trace(row: Row, texts: Texts) -> TraceChange:
         release=row[8],
         version=row[9],
         public=None if row[10] is None else bool(row[10]),
-        tags=_decode_tags(row[11]) if row[11] else (),
+        tags=decode_tags(row[11]) if row[11] else (),
         input=texts.input,
         output=texts.output,
         metadata=texts.metadata,
@@ -342,7 +342,7 @@ def trace_of(row: Row, texts: Texts, sums: TraceSums) -> Trace:
         release=row[8],
         version=row[9],
         public=bool(row[10]),
-        tags=_decode_tags(row[11]) if row[11] else (),
+        tags=decode_tags(row[11]) if row[11] else (),
         input=texts.input,
         output=texts.output,
         metadata=texts.metadata,

@@ -11,10 +11,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from trunkline.store.metrics_query import Group, MetricsQuery
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
 from trunkline.store.sqlite_delete import delete_scores, delete_traces
 from trunkline.store.sqlite_merge import Merger
 from trunkline.store.sqlite_metrics import generations_by_prompt, version_metrics
+from trunkline.store.sqlite_metrics_rollups import metrics
 from trunkline.store.sqlite_reads import Reader
 from trunkline.store.sqlite_schema import open_connection, understood
 from trunkline.store.sqlite_searching import SearchIndex
@@ -118,6 +120,9 @@ class SQLiteTraceStore:
             return version_metrics(reader.connection, project, prompt_name, (since, until), environment)
 
         return await self._read(read)
+
+    async def metrics(self, project_id: str, query: MetricsQuery) -> list[Group]:
+        return await self._read(lambda reader: metrics(reader.connection, reader.project(project_id), query))
 
     async def generations_by_prompt(self, project_id: str, since: Micros) -> Mapping[str, int]:
         def read(reader: Reader) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from trunkline.store.filters import Condition
+from trunkline.store.metrics_query import Group, MetricsQuery
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
 from trunkline.types import (
     Change,
@@ -194,6 +195,9 @@ class TraceStore(Protocol):
 
         The window is over the start times of the generations; their scores count whenever they came.
         """
+
+    async def metrics(self, project_id: str, query: MetricsQuery) -> list[Group]:
+        """Raises InvalidRequest where the view does not have what is asked for."""
 
     async def generations_by_prompt(self, project_id: str, since: Micros) -> Mapping[str, int]:
         """Generations by prompt name from the hour of `since` on; names without any are absent."""

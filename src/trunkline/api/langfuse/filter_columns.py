@@ -39,11 +39,11 @@ class Filters(Struct, frozen=True, kw_only=True):
     matches: bool = False
 
 
-def _columns(kind: Kind, **names: Column) -> dict[str, Filterable]:
+def columns_of(kind: Kind, **names: Column) -> dict[str, Filterable]:
     return {name: Filterable(column=column, kind=kind) for name, column in names.items()}
 
 
-_AMOUNTS = _columns(
+_AMOUNTS = columns_of(
     Kind.NUMBER,
     latency=Column.LATENCY,
     inputTokens=Column.INPUT_TOKENS,
@@ -54,17 +54,17 @@ _AMOUNTS = _columns(
     outputCost=Column.OUTPUT_COST,
     totalCost=Column.TOTAL_COST,
 )
-_METADATA = _columns(Kind.METADATA, metadata=Column.METADATA)
+_METADATA = columns_of(Kind.METADATA, metadata=Column.METADATA)
 _SCORES = {
-    **_columns(Kind.SCORE_NUMBERS, scores_avg=Column.SCORE_NUMBERS, scores=Column.SCORE_NUMBERS),
-    **_columns(Kind.SCORE_CATEGORIES, score_categories=Column.SCORE_CATEGORIES),
-    **_columns(Kind.SCORE_FLAGS, score_booleans=Column.SCORE_FLAGS),
+    **columns_of(Kind.SCORE_NUMBERS, scores_avg=Column.SCORE_NUMBERS, scores=Column.SCORE_NUMBERS),
+    **columns_of(Kind.SCORE_CATEGORIES, score_categories=Column.SCORE_CATEGORIES),
+    **columns_of(Kind.SCORE_FLAGS, score_booleans=Column.SCORE_FLAGS),
 }
 
 TRACE_FILTERS = Filters(
     columns={
-        **_columns(Kind.ID, id=Column.ID),
-        **_columns(
+        **columns_of(Kind.ID, id=Column.ID),
+        **columns_of(
             Kind.TEXT,
             name=Column.NAME,
             userId=Column.USER_ID,
@@ -74,12 +74,12 @@ TRACE_FILTERS = Filters(
             release=Column.RELEASE,
             level=Column.LEVEL,
         ),
-        **_columns(Kind.TIME, timestamp=Column.TIMESTAMP),
-        **_columns(Kind.TAGS, tags=Column.TAGS),
-        **_columns(Kind.FLAG, bookmarked=Column.BOOKMARKED, public=Column.PUBLIC),
+        **columns_of(Kind.TIME, timestamp=Column.TIMESTAMP),
+        **columns_of(Kind.TAGS, tags=Column.TAGS),
+        **columns_of(Kind.FLAG, bookmarked=Column.BOOKMARKED, public=Column.PUBLIC),
         **_METADATA,
         **_AMOUNTS,
-        **_columns(
+        **columns_of(
             Kind.NUMBER,
             warningCount=Column.WARNING_COUNT,
             errorCount=Column.ERROR_COUNT,
@@ -92,8 +92,8 @@ TRACE_FILTERS = Filters(
 
 OBSERVATION_FILTERS = Filters(
     columns={
-        **_columns(Kind.ID, id=Column.ID, traceId=Column.TRACE_ID, parentObservationId=Column.PARENT_ID),
-        **_columns(
+        **columns_of(Kind.ID, id=Column.ID, traceId=Column.TRACE_ID, parentObservationId=Column.PARENT_ID),
+        **columns_of(
             Kind.TEXT,
             type=Column.TYPE,
             name=Column.NAME,
@@ -109,12 +109,12 @@ OBSERVATION_FILTERS = Filters(
             traceName=Column.TRACE_NAME,
             traceEnvironment=Column.TRACE_ENVIRONMENT,
         ),
-        **_columns(Kind.TIME, startTime=Column.START_TIME, endTime=Column.END_TIME),
-        **_columns(Kind.TAGS, traceTags=Column.TAGS, tags=Column.TAGS),
-        **_columns(Kind.FLAG, isRootObservation=Column.IS_ROOT, hasParentObservation=Column.HAS_PARENT),
+        **columns_of(Kind.TIME, startTime=Column.START_TIME, endTime=Column.END_TIME),
+        **columns_of(Kind.TAGS, traceTags=Column.TAGS, tags=Column.TAGS),
+        **columns_of(Kind.FLAG, isRootObservation=Column.IS_ROOT, hasParentObservation=Column.HAS_PARENT),
         **_METADATA,
         **_AMOUNTS,
-        **_columns(
+        **columns_of(
             Kind.NUMBER,
             timeToFirstToken=Column.TIME_TO_FIRST_TOKEN,
             tokensPerSecond=Column.TOKENS_PER_SECOND,
@@ -125,14 +125,14 @@ OBSERVATION_FILTERS = Filters(
 )
 
 OBSERVATION_FILTERS_V2 = Filters(
-    columns={**OBSERVATION_FILTERS.columns, **_columns(Kind.CONTENT, input=Column.INPUT, output=Column.OUTPUT)},
+    columns={**OBSERVATION_FILTERS.columns, **columns_of(Kind.CONTENT, input=Column.INPUT, output=Column.OUTPUT)},
     matches=True,
 )
 
 SCORE_FILTERS = Filters(
     columns={
-        **_columns(Kind.ID, id=Column.ID, traceId=Column.TRACE_ID, observationId=Column.OBSERVATION_ID),
-        **_columns(
+        **columns_of(Kind.ID, id=Column.ID, traceId=Column.TRACE_ID, observationId=Column.OBSERVATION_ID),
+        **columns_of(
             Kind.TEXT,
             name=Column.NAME,
             sessionId=Column.SESSION_ID,
@@ -148,24 +148,24 @@ SCORE_FILTERS = Filters(
             userId=Column.USER_ID,
             traceName=Column.TRACE_NAME,
         ),
-        **_columns(Kind.NUMBER, value=Column.VALUE),
-        **_columns(Kind.TIME, timestamp=Column.TIMESTAMP),
-        **_columns(Kind.TAGS, traceTags=Column.TAGS, trace_tags=Column.TAGS),
+        **columns_of(Kind.NUMBER, value=Column.VALUE),
+        **columns_of(Kind.TIME, timestamp=Column.TIMESTAMP),
+        **columns_of(Kind.TAGS, traceTags=Column.TAGS, trace_tags=Column.TAGS),
         **_METADATA,
     }
 )
 
 EXPERIMENT_FILTERS = Filters(
     columns={
-        **_columns(Kind.ID, id=Column.ID, datasetId=Column.DATASET_ID),
-        **_columns(Kind.TEXT, name=Column.NAME),
+        **columns_of(Kind.ID, id=Column.ID, datasetId=Column.DATASET_ID),
+        **columns_of(Kind.TEXT, name=Column.NAME),
     }
 )
 
 EXPERIMENT_ITEM_FILTERS = Filters(
     columns={
-        **_columns(Kind.ID, experimentId=Column.ID, datasetId=Column.DATASET_ID),
-        **_columns(Kind.ID, experimentItemId=Column.DATASET_ITEM_ID),
-        **_columns(Kind.TEXT, experimentName=Column.NAME),
+        **columns_of(Kind.ID, experimentId=Column.ID, datasetId=Column.DATASET_ID),
+        **columns_of(Kind.ID, experimentItemId=Column.DATASET_ITEM_ID),
+        **columns_of(Kind.TEXT, experimentName=Column.NAME),
     }
 )

@@ -85,15 +85,22 @@ def read_filter(params: Params, filters: Filters) -> tuple[Condition, ...]:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         params.fault("filter", f"expected a JSON array of conditions: {error}", "invalid_type")
         return ()
+    return read_conditions(params, given, filters, ("filter",))
+
+
+def read_conditions(
+    params: Params, given: JSON, filters: Filters, place: tuple[str | int, ...]
+) -> tuple[Condition, ...]:
+    """Conditions that stand, decoded, at a place of a parameter."""
     if not isinstance(given, list) or len(given) > MAX_CONDITIONS:
-        params.fault("filter", f"expected a JSON array of at most {MAX_CONDITIONS} conditions", "invalid_type")
+        params.fault_at(place, f"expected a JSON array of at most {MAX_CONDITIONS} conditions", "invalid_type")
         return ()
     found: list[Condition] = []
     for index, condition in enumerate(given):
         try:
             found.append(_read_condition(condition, filters))
         except _Wrong as wrong:
-            params.fault_at(("filter", index, wrong.key), wrong.message)
+            params.fault_at((*place, index, wrong.key), wrong.message)
     return tuple(found)
 
 
