@@ -142,6 +142,8 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/models/{model_id}"): Row("caller", "/api/public/models/m"),
     ("DELETE", "/api/public/models/{model_id}"): Row("writer", "/api/public/models/m"),
     ("GET", "/api/public/metrics"): Row("caller", f"/api/public/metrics?query={METRICS_QUERY}"),
+    ("GET", "/api/public/metrics/daily"): Row("caller", "/api/public/metrics/daily"),
+    ("GET", "/api/v1/users"): Row("caller", "/api/v1/users"),
     ("GET", "/api/public/v2/metrics"): Row("caller", f"/api/public/v2/metrics?query={METRICS_QUERY}"),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.conftest import World
-from api.contract import check
+from api.contract import check, check_error
 
 DAY = "2026-03-0"
 V1, V2 = "/api/public/metrics", "/api/public/v2/metrics"
@@ -255,8 +255,89 @@ async def test_the_last_year_there_is(api: httpx.AsyncClient) -> None:
         assert len(await ask(api, timeDimension={"granularity": granularity}, **last)) in {1, 31}
 
 
+async def test_days_by_model(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/api/public/metrics/daily", params={"limit": 1, "page": 2})
+    assert answer.json() == {
+        "data": [
+            {
+                "date": f"{DAY}2",
+                "countTraces": 1,
+                "countObservations": 2,
+                "totalCost": 0.75,
+                "usage": [
+                    {
+                        "model": "gpt-4o",
+                        "inputUsage": 200,
+                        "outputUsage": 20,
+                        "totalUsage": 220,
+                        "countTraces": 1,
+                        "countObservations": 2,
+                        "totalCost": 0.75,
+                    }
+                ],
+            }
+        ],
+        "meta": {"page": 2, "limit": 1, "totalItems": 2, "totalPages": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "days"),
+    [
+        ({}, [4, 2]),
+        ({"traceName": "chat"}, [2]),
+        ({"userId": "ada"}, [2]),
+        ({"tags": ["a", "b"]}, [2]),
+        ({"tags": ["a", "c"]}, []),
+        ({"environment": ["staging"]}, [4]),
+        ({"environment": ["staging", "default"]}, [4, 2]),
+        ({"fromTimestamp": f"{DAY}3T00:00:00Z"}, [4]),
+        ({"toTimestamp": f"{DAY}3T00:00:00Z"}, [2]),
+        ({"page": 9}, []),
+    ],
+    ids=str,
+)
+async def test_days_that_are_asked_for(api: httpx.AsyncClient, params: dict[str, Any], days: list[int]) -> None:
+    answer = await api.get("/api/public/metrics/daily", params=params)
+    assert [day["date"] for day in answer.json()["data"]] == [f"{DAY}{day}" for day in days]
+
+
+@pytest.mark.parametrize("params", [{"page": "0"}, {"limit": "101"}, {"fromTimestamp": "yesterday"}], ids=str)
+async def test_days_that_cannot_be_meant(api: httpx.AsyncClient, params: dict[str, str]) -> None:
+    for path in ("/api/public/metrics/daily", "/api/v1/users"):
+        answer = await api.get(path, params=params | {"since": "yesterday"})
+        assert answer.status_code == 400
+        check_error(answer)
+
+
+async def test_users(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/api/v1/users", params={"order": "traces"})
+    assert answer.json() == {
+        "users": [
+            {
+                "user": "ada",
+                "traces": 1,
+                "observations": 2,
+                "input_tokens": 200,
+                "output_tokens": 20,
+                "total_tokens": 220,
+                "cost_usd": 0.75,
+                "first_seen": f"{DAY}2T10:20:30.000Z",
+                "last_seen": f"{DAY}2T10:20:30.000Z",
+            }
+        ],
+        "page": 1,
+        "limit": 50,
+        "total": 1,
+    }
+    assert (await api.get("/api/v1/users", params={"contains": "x"})).json()["users"] == []
+    assert (await api.get("/api/v1/users", params={"order": "beauty"})).status_code == 400
+
+
 async def test_a_project_sees_its_own_numbers(world: World, api: httpx.AsyncClient) -> None:
     async with world.client("other") as other:
         for path in (V1, V2):
             assert await ask(other, path) == [{"count_count": 0}]
             assert await ask(other, path, dimensions=[{"field": "name"}]) == []
+        assert (await other.get("/api/public/metrics/daily")).json()["data"] == []
+        assert (await other.get("/api/v1/users")).json()["users"] == []

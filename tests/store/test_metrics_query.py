@@ -206,15 +206,26 @@ _QUERIES = st.builds(
     sizes=st.lists(st.integers(1, 5), min_size=12, max_size=12),
     queries=st.lists(_QUERIES, min_size=3, max_size=3),
     deleted=st.sampled_from([[], ["t1"], ["t2"]]),
+    closed=st.sets(st.integers(0, 12)),
 )
 async def test_rollups_rows_and_the_model_agree_after_any_history(
-    store: SQLiteTraceStore, changes: list[Change], sizes: list[int], queries: list[MetricsQuery], deleted: list[str]
+    store: SQLiteTraceStore,
+    changes: list[Change],
+    sizes: list[int],
+    queries: list[MetricsQuery],
+    deleted: list[str],
+    closed: set[int],
 ) -> None:
+    """`closed`: after which writes the days are summed up; what comes later opens them again."""
     left: Sequence[Change] = [*changes, *changes[::2]]  # some of it again
-    for size in sizes:
+    for number, size in enumerate(sizes):
         await store.write(PROJECT, left[:size])
         left = left[size:]
+        if number in closed:
+            await store.sum_up_days()
     await store.delete_traces(PROJECT, deleted)
+    if 12 in closed:
+        await store.sum_up_days()
     observations, _ = await store.observations(PROJECT, ObservationQuery(limit=-1))
     for query in queries:
         rollups, rows = both(store.path, query)

@@ -25,6 +25,7 @@ from trunkline.api.langfuse import (
     experiments,
     ingestion,
     media,
+    metrics_daily,
     models,
     observations,
     otel,
@@ -36,7 +37,17 @@ from trunkline.api.langfuse import (
 )
 from trunkline.api.langfuse import health as langfuse_health
 from trunkline.api.langfuse import metrics as langfuse_metrics
-from trunkline.api.native import compiling, keys, media_bytes, metrics, project_settings, promotions, search, versions
+from trunkline.api.native import (
+    compiling,
+    keys,
+    media_bytes,
+    metrics,
+    project_settings,
+    promotions,
+    search,
+    users,
+    versions,
+)
 from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
 
@@ -46,7 +57,7 @@ MODULES = (
     *(datasets, dataset_items, dataset_run_items, experiments),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
     *(search,),
-    *(langfuse_metrics,),
+    *(langfuse_metrics, metrics_daily, users),
     *(health, openapi),
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trunkline.api.langfuse.formats import PageMeta
+from trunkline.api.langfuse.metrics_daily import DayShape
 from trunkline.api.langfuse.shapes import ObservationShape
 from trunkline.api.langfuse.shapes_datasets import (
     CreateDataset,
@@ -37,6 +38,7 @@ from trunkline.api.native.shapes import (
     SearchHitShape,
     VersionShape,
 )
+from trunkline.api.native.users import UserShape
 from trunkline.serving.compiling import CompileRequest
 from trunkline.serving.entries import NativePrompt
 from trunkline.store.project_settings import ProjectSettings
@@ -257,6 +259,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/public/models/{model_id}"): Operation(TRACES, answer=ModelShape),
     ("DELETE", "/api/public/models/{model_id}"): Operation(TRACES, status=204),
     ("GET", "/api/public/metrics"): Operation(METRICS, query=(QUERY,), answer=Listed({"type": "object"})),
+    ("GET", "/api/public/metrics/daily"): Operation(
+        METRICS,
+        query=(*PAGE, *TIMES, ENVIRONMENT, *map(Query, ("traceName", "userId", "tags"))),
+        answer=Listed(DayShape, beside=PAGED),
+    ),
+    ("GET", "/api/v1/users"): Operation(
+        METRICS,
+        query=(
+            *(*PAGE, Query("since", "date-time"), Query("until", "date-time"), ENVIRONMENT),
+            Query("contains", description="Only users in whose name this stands."),
+            Query("order", description="last_seen (where it is not given), first_seen, traces or user."),
+        ),
+        answer=Listed(UserShape, key="users"),
+    ),
     ("GET", "/api/public/v2/metrics"): Operation(METRICS, query=(QUERY,), answer=Listed({"type": "object"})),
     ("POST", "/api/v1/compile"): Operation(NATIVE, body=CompileRequest, answer=NativePrompt),
     ("GET", "/api/v1/labels/{label}/bundle"): Operation(NATIVE, answer=Listed(NativePrompt, key="prompts")),

@@ -1,4 +1,4 @@
-"""What each version of a prompt did, from the hours' sums and the links of scores; no row of a generation is read."""
+"""What each version of a prompt did, from the hours' and days' sums and the links of scores: no generation is read."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ import apsw
 
 from trunkline.store.histogram import Counts, decode
 from trunkline.store.rollups import DOLLAR, HOUR, SUMS, latency_quantiles
+from trunkline.store.sqlite_days import END_HOUR, FIRST_HOUR, parts
 from trunkline.store.sqlite_rows import Row
 from trunkline.store.sqlite_where import Where, where_generations
 from trunkline.store.traces import GENERATION_LIKE
 from trunkline.types import Micros, ScoreSummary, VersionMetrics
 
 _TYPES = ", ".join(f"'{type}'" for type in sorted(GENERATION_LIKE))
-_SUMS = ", ".join(SUMS)
-_CELLS = f"series JOIN rollups USING (project, series) WHERE prompt_version != 0 AND type IN ({_TYPES})"
+_SUMMED = ", ".join(f"sum(r.{name})" for name in SUMS)
+_CELLS = (
+    "series AS s CROSS JOIN {} AS r ON r.project = s.project AND r.series = s.series "
+    f"WHERE s.prompt_version != 0 AND s.type IN ({_TYPES})"
+)
 _SEEN = (
-    "SELECT min(start_time), max(start_time) FROM observations INDEXED BY generation_by_series "
+    "SELECT {}(start_time) FROM observations INDEXED BY generation_by_series "
     "WHERE series = ? AND flags & 64 AND start_time >= ? AND start_time < ?"
 )
+
+
+Stretch = tuple[Micros, Micros]
+"""From, and to before."""
 
 
 class _Version:
@@ -29,14 +37,14 @@ class _Version:
     def __init__(self) -> None:
         self.sums = [0] * len(SUMS)
         self.histograms: list[Counts] = []
-        self.hours: dict[int, tuple[int, int]] = {}
-        """First and last hour of each series."""
+        self.cells: dict[int, tuple[Stretch, Stretch]] = {}
+        """First and last cell of each series."""
 
-    def add(self, series: int, hour: int, sums: Row, histogram: bytes) -> None:
+    def add(self, series: int, cells: tuple[Stretch, Stretch], sums: Row, histogram: bytes) -> None:
         self.sums = [a + b for a, b in zip(self.sums, sums, strict=True)]
         self.histograms.append(decode(histogram))
-        first, last = self.hours.get(series, (hour, hour))
-        self.hours[series] = min(first, hour), max(last, hour)
+        first, last = self.cells.get(series, cells)
+        self.cells[series] = min(first, cells[0]), max(last, cells[1])
 
 
 def version_metrics(
@@ -47,12 +55,22 @@ def version_metrics(
     environment: str | None,
 ) -> list[VersionMetrics]:
     """`window` is since and until, both taken to the full hour."""
-    where = where_generations(project, prompt_name, *window, environment)
-    sql = f"SELECT prompt_version, series, hour, {_SUMS}, histogram FROM {_CELLS} AND {where}"  # noqa: S608
     versions: dict[int, _Version] = defaultdict(_Version)
-    for version, series, hour, *sums, histogram in connection.execute(sql, where.values):
-        versions[version].add(series, hour, tuple(sums), histogram)
-    scores = _scores(connection, where)
+    since, until = window
+    first = FIRST_HOUR if since is None else since // HOUR
+    end = END_HOUR if until is None else -(-until // HOUR)
+    for part in parts(connection, project, first, end) if first < end else ():
+        where = Where("s.project = ? AND s.prompt_name = ?", project, prompt_name)
+        where.equal("s.environment", environment)
+        where.add(f"r.{part.unit} >= ? AND r.{part.unit} < ?", part.first, part.end)
+        sql = (
+            f"SELECT s.prompt_version, s.series, min(r.{part.unit}), max(r.{part.unit}), {_SUMMED}, "  # noqa: S608
+            f"histograms_of(r.histogram) FROM {_CELLS.format(part.table)} AND {where} GROUP BY 1, 2"
+        )
+        for version, series, early, late, *sums, histogram in connection.execute(sql, where.values):
+            cells = [(unit * part.step, (unit + 1) * part.step) for unit in (early, late)]
+            versions[version].add(series, (cells[0], cells[1]), tuple(sums), histogram)
+    scores = _scores(connection, where_generations(project, prompt_name, *window, environment))
     return [
         _metrics(connection, number, versions[number], scores.get((number, 0), {}), scores.get((number, 1), {}))
         for number in sorted(versions, reverse=True)
@@ -67,7 +85,7 @@ def _metrics(
     trace_scores: Mapping[str, ScoreSummary],
 ) -> VersionMetrics:
     sums = dict(zip(SUMS, version.sums, strict=True))
-    seen = [_seen(connection, series, *hours) for series, hours in version.hours.items()]
+    seen = [_seen(connection, series, *cells) for series, cells in version.cells.items()]
     cost = sums["cost"] / DOLLAR
     return VersionMetrics(
         version=number,
@@ -84,12 +102,11 @@ def _metrics(
     )
 
 
-def _seen(connection: apsw.Connection, series: int, first: int, last: int) -> tuple[Micros, Micros]:
-    """The first and last start within the hours `first` to `last`: two steps into an index."""
-    begin, end = first * HOUR, (last + 1) * HOUR
-    earliest: Micros = connection.execute(_SEEN, (series, begin, begin + HOUR)).get[0]
-    latest: Micros = connection.execute(_SEEN, (series, end - HOUR, end)).get[1]
-    return earliest, latest
+def _seen(connection: apsw.Connection, series: int, early: Stretch, late: Stretch) -> tuple[Micros, Micros]:
+    """The first and last start within the first and last cell: two steps into an index."""
+    first: Micros = connection.execute(_SEEN.format("min"), (series, *early)).get
+    last: Micros = connection.execute(_SEEN.format("max"), (series, *late)).get
+    return first, last
 
 
 def _mean(total: float, count: int) -> float | None:
@@ -118,5 +135,10 @@ def _summary(rows: list[Row]) -> ScoreSummary:
 
 
 def generations_by_prompt(connection: apsw.Connection, project: int, since: Micros) -> dict[str, int]:
-    sql = f"SELECT prompt_name, sum(count) FROM {_CELLS} AND project = ? AND hour >= ? GROUP BY 1"  # noqa: S608
-    return {row[0]: row[1] for row in connection.execute(sql, (project, since // HOUR))}
+    found: dict[str, int] = defaultdict(int)
+    for part in parts(connection, project, since // HOUR, END_HOUR):
+        cells = f"{_CELLS.format(part.table)} AND s.project = ? AND r.{part.unit} >= ? AND r.{part.unit} < ?"
+        sql = f"SELECT s.prompt_name, sum(r.count) FROM {cells} GROUP BY 1"  # noqa: S608
+        for name, count in connection.execute(sql, (project, part.first, part.end)):
+            found[name] += count
+    return dict(found)

@@ -1,4 +1,4 @@
-"""Answers a metrics query from the hours' sums, at a cost that does not grow with the rows.
+"""Answers a metrics query from the hours' and days' sums, at a cost that does not grow with the rows.
 
 Rollups hold counts, latencies, tokens and total cost by type, environment, name, model, prompt and version: what asks
 for no more than that, in buckets of an hour or longer, is read from them. The parts of an hour at either end of the
@@ -8,7 +8,7 @@ relative error of the histogram.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import apsw
@@ -28,6 +28,7 @@ from trunkline.store.metrics_query import (
     ordering,
 )
 from trunkline.store.rollups import DOLLAR, HOUR
+from trunkline.store.sqlite_days import Part, parts
 from trunkline.store.sqlite_filters import compile_condition
 from trunkline.store.sqlite_measures import OBSERVATION_SOURCE, expression, measure
 from trunkline.store.sqlite_metrics_rows import bucket_of, metrics_from_rows
@@ -56,7 +57,6 @@ _ROW_SUMS = (
     f"coalesce(sum(CAST(round({measure(View.OBSERVATIONS, Measure.TOTAL_COST)} * {float(DOLLAR)}) AS INTEGER)), 0)",
 )  # fmt: skip
 _BUCKET = f"CASE WHEN o.duration > 0 THEN CAST(ceil(ln({_DURATION}) * {PER_LOG!r}) AS INTEGER) ELSE {ZERO} END"
-_HOURS = "series AS s CROSS JOIN rollups AS r ON r.project = s.project AND r.series = s.series"
 
 
 def fits_rollups(query: MetricsQuery) -> bool:
@@ -102,7 +102,8 @@ def metrics_from_rollups(connection: apsw.Connection, project: int, query: Metri
     found: dict[Row, _Sums] = {}
     if not keys and query.granularity is None:
         found[()] = _Sums()
-    _add_hours(connection, project, query, keys, (first, end), found)
+    for part in _parts(connection, project, query, first, end):
+        _add_cells(connection, project, query, keys, part, found)
     for since, until in ((query.since, first * HOUR), (end * HOUR, query.until)):
         if since < until:
             _add_rows(connection, project, query, keys, (since, until), found)
@@ -111,19 +112,26 @@ def metrics_from_rollups(connection: apsw.Connection, project: int, query: Metri
     return _ordered(query, groups)[: query.limit]
 
 
-def _add_hours(
+def _parts(connection: apsw.Connection, project: int, query: MetricsQuery, first: int, end: int) -> Iterable[Part]:
+    if query.granularity is Granularity.HOUR:
+        return (Part(days=False, first=first, end=end),)
+    return parts(connection, project, first, end)
+
+
+def _add_cells(
     connection: apsw.Connection,
     project: int,
     query: MetricsQuery,
     keys: list[str],
-    hours: tuple[int, int],
+    part: Part,
     found: dict[Row, _Sums],
 ) -> None:
-    by = [*keys, *([bucket_of(f"r.hour * {HOUR}", query.granularity)] if query.granularity else [])]
+    by = [*keys, *([bucket_of(f"r.{part.unit} * {part.step}", query.granularity)] if query.granularity else [])]
     where = _of_series(project, query)
-    where.add("r.hour >= ? AND r.hour < ?", *hours)
+    where.add(f"r.{part.unit} >= ? AND r.{part.unit} < ?", part.first, part.end)
     histogram = ["histograms_of(r.histogram)"] if _needs_histogram(query) else []
-    sql = f"SELECT {', '.join([*by, *_SUMS, *histogram])} FROM {_HOURS} WHERE {where}{_group_by(by)}"  # noqa: S608
+    cells = f"series AS s CROSS JOIN {part.table} AS r ON r.project = s.project AND r.series = s.series"
+    sql = f"SELECT {', '.join([*by, *_SUMS, *histogram])} FROM {cells} WHERE {where}{_group_by(by)}"  # noqa: S608
     width = len(by)
     for row in connection.execute(sql, where.values):
         if row[width] is None:  # no cell at all

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import apsw
 import msgspec
@@ -198,12 +197,6 @@ def bins_of(values: Sequence[float], count: int) -> Bins:
     return tuple(zip(edges, edges[1:], heights, strict=False))
 
 
-def register_histograms(connection: apsw.Connection) -> None:
-    """Gives a connection ``histogram_of(value, bins)`` for rows, and ``histograms_of(histogram)`` for rollups."""
+def register_histogram(connection: apsw.Connection) -> None:
+    """Gives a connection ``histogram_of(value, bins)``, which `metrics_from_rows` needs."""
     connection.create_aggregate_function("histogram_of", lambda: (_Values(), _step, _final), 2)
-    connection.create_aggregate_function("histograms_of", _joined, 1)
-
-
-def _joined() -> Any:
-    """Puts one blob behind the other without calling Python for a row; the stubs of apsw know no such functions."""
-    return [], list.append, b"".join

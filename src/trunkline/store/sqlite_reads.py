@@ -12,7 +12,7 @@ from trunkline.store.filters import Column
 from trunkline.store.rollups import Series
 from trunkline.store.sqlite_filters import Bound
 from trunkline.store.sqlite_functions import register
-from trunkline.store.sqlite_metrics_rows import register_histograms
+from trunkline.store.sqlite_metrics_rows import register_histogram
 from trunkline.store.sqlite_plans import Few, Plan, after_cursor, plan_observations, plan_scores, plan_traces
 from trunkline.store.sqlite_rows import (
     OBSERVATION_COLUMNS,
@@ -65,7 +65,7 @@ class Reader:
         texts = TextBlocks(connection)
         self._texts = texts.read
         register(connection, texts)
-        register_histograms(connection)
+        register_histogram(connection)
 
     @contextmanager
     def moment(self) -> Iterator[None]:

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from trunkline.errors import InsufficientStorage, InvalidRequest, TrunklineError, Unavailable
 from trunkline.store.histogram import compact
 from trunkline.store.sqlite_changes import CHANGES_SCHEMA
+from trunkline.store.sqlite_days import DAYS_SCHEMA
 from trunkline.store.sqlite_indexes import add_indexes, is_indexed
 from trunkline.store.texts import SHIPPED, shipped_dictionary
 
@@ -109,6 +111,7 @@ def open_connection(path: Path, *, busy_ms: int, read_only: bool = False) -> aps
         else:
             _prepare(connection, path)
             connection.create_scalar_function("compact_histogram", _compact, 1, deterministic=True)
+        connection.create_aggregate_function("histograms_of", _joined, 1)
     return connection
 
 
@@ -117,6 +120,19 @@ def _compact(*values: apsw.SQLiteValue) -> bytes:
     if not isinstance(histogram, bytes):
         raise TypeError("compact_histogram takes a blob")
     return compact(histogram)
+
+
+def _joined() -> Any:
+    """Puts one blob behind the other without calling Python for a row; the stubs of apsw know no such functions."""
+    return [], list.append, b"".join
+
+
+def _add_days(connection: apsw.Connection) -> None:
+    """A file of an earlier build has no days yet."""
+    if not connection.table_exists("main", "open_days"):
+        with transaction(connection):
+            if not connection.table_exists("main", "open_days"):
+                run(connection, DAYS_SCHEMA)
 
 
 def run(connection: apsw.Connection, statements: str) -> None:
@@ -145,6 +161,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
     if not is_indexed(connection):
         with transaction(connection):
             add_indexes(connection)
+    _add_days(connection)
 
 
 @contextmanager

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
+import structlog
 
+from trunkline.errors import TrunklineError
+from trunkline.store.daily import DailyQuery, DayUsage, UserQuery, UserSummary
 from trunkline.store.metrics_query import Group, MetricsQuery
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
+from trunkline.store.sqlite_daily import daily_usage, users
+from trunkline.store.sqlite_days import close_day, some_to_close
 from trunkline.store.sqlite_delete import delete_scores, delete_traces
 from trunkline.store.sqlite_merge import Merger
 from trunkline.store.sqlite_metrics import generations_by_prompt, version_metrics
@@ -32,6 +38,8 @@ from trunkline.types import (
     TraceDetail,
     VersionMetrics,
 )
+
+log = structlog.get_logger()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +68,7 @@ class SQLiteTraceStore:
         self._writer = Writer(path, pricer, busy_ms=busy_ms, most_bytes=most_bytes, logs=search)
         self._search = SearchIndex(path, busy_ms=busy_ms, on=search, act=self._do)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix=f"read {path.name}")
+        self._closing_days: asyncio.Task[None] | None = None
         self._own = threading.local()
         self._opened: list[apsw.Connection] = []
 
@@ -119,16 +128,45 @@ class SQLiteTraceStore:
             project = reader.project(project_id)
             return version_metrics(reader.connection, project, prompt_name, (since, until), environment)
 
-        return await self._read(read)
+        return await self._read_days(read)
 
     async def metrics(self, project_id: str, query: MetricsQuery) -> list[Group]:
-        return await self._read(lambda reader: metrics(reader.connection, reader.project(project_id), query))
+        return await self._read_days(lambda reader: metrics(reader.connection, reader.project(project_id), query))
+
+    async def daily_usage(self, project_id: str, query: DailyQuery) -> tuple[list[DayUsage], int]:
+        return await self._read_days(lambda reader: daily_usage(reader.connection, reader.project(project_id), query))
+
+    async def users(self, project_id: str, query: UserQuery) -> tuple[list[UserSummary], int]:
+        return await self._read(lambda reader: users(reader.connection, reader.project(project_id), query))
 
     async def generations_by_prompt(self, project_id: str, since: Micros) -> Mapping[str, int]:
         def read(reader: Reader) -> Mapping[str, int]:
             return generations_by_prompt(reader.connection, reader.project(project_id), since)
 
-        return await self._read(read)
+        return await self._read_days(read)
+
+    async def _read_days(self, read: Callable[[Reader], R]) -> R:
+        """Reads sums, and has days that are over summed up for the next time."""
+        found, some = await self._read(lambda reader: (read(reader), some_to_close(reader.connection)))
+        if some and (self._closing_days is None or self._closing_days.done()):
+            self._closing_days = asyncio.create_task(self._close_days())
+        return found
+
+    async def _close_days(self) -> None:
+        """One day after another, so that the writer is held up for a tenth of its time at most."""
+        try:
+            while True:
+                began = time.monotonic()
+                if not await self._do(lambda merger: close_day(merger.connection)):
+                    return
+                await asyncio.sleep(9 * (time.monotonic() - began))
+        except TrunklineError as error:  # the next read tries again
+            log.warning("trace_store.days_not_summed_up", error=str(error))
+
+    async def sum_up_days(self) -> None:
+        """At once, all that are over."""
+        while await self._do(lambda merger: close_day(merger.connection)):
+            pass
 
     async def search(self, project_id: str, query: SearchQuery) -> SearchPage:
         return await self._search.search(project_id, query)
@@ -141,6 +179,9 @@ class SQLiteTraceStore:
 
     async def close(self) -> None:
         await self._search.close()
+        if self._closing_days is not None:
+            self._closing_days.cancel()
+            await asyncio.wait([self._closing_days])
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._opened:

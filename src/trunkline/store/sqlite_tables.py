@@ -9,6 +9,7 @@ import apsw
 
 from trunkline.store.histogram import LONG
 from trunkline.store.rollups import SUMS, Cell, Series
+from trunkline.store.sqlite_days import OPEN
 from trunkline.store.sqlite_rows import Row
 from trunkline.types import ObservationType
 
@@ -146,6 +147,7 @@ class RollupTable:
 
     def flush(self) -> None:
         changed = {key: cell for key, cell in self.cells.items() if not cell.is_zero()}
+        self._connection.executemany(OPEN, {(project, hour // 24) for project, _, hour in self.cells})
         self.cells.clear()
         self._connection.executemany(
             self._upsert, ((*key, *cell.sums(), cell.encoded_histogram()) for key, cell in sorted(changed.items()))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from trunkline.store.daily import DailyQuery, DayUsage, UserQuery, UserSummary
 from trunkline.store.filters import Condition
 from trunkline.store.metrics_query import Group, MetricsQuery
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
@@ -198,6 +199,10 @@ class TraceStore(Protocol):
 
     async def metrics(self, project_id: str, query: MetricsQuery) -> list[Group]:
         """Raises InvalidRequest where the view does not have what is asked for."""
+
+    async def daily_usage(self, project_id: str, query: DailyQuery) -> tuple[list[DayUsage], int]: ...
+
+    async def users(self, project_id: str, query: UserQuery) -> tuple[list[UserSummary], int]: ...
 
     async def generations_by_prompt(self, project_id: str, since: Micros) -> Mapping[str, int]:
         """Generations by prompt name from the hour of `since` on; names without any are absent."""
