@@ -63,6 +63,10 @@ DATASET_ITEMS = Table(
     Index(
         "ix_dataset_items_listed", "project_id", "dataset_id", "valid_to", "is_deleted", "status", "created_at", "id"
     ),
+    Index(
+        "ix_dataset_items_versions",
+        *("project_id", "dataset_id", "created_at", "id", "valid_from", "valid_to", "is_deleted", "status"),
+    ),
     Index("ix_dataset_items_source", "project_id", "source_trace_id"),
 )
 

@@ -178,7 +178,8 @@ def _present(project_id: str, at: Micros | None) -> ColumnElement[bool]:
     present = and_(columns.project_id == project_id, columns.is_deleted.is_(False))
     if at is None:
         return and_(present, columns.valid_to == FOREVER)
-    return and_(present, columns.valid_from <= at, columns.valid_to > at)
+    # The sum keeps a planner from an index by the end of versions, which is in no order that is asked for.
+    return and_(present, columns.valid_from <= at, columns.valid_to + 0 > at)
 
 
 def _active(project_id: str, *, dataset_id: str | None = None, at: Micros | None = None) -> ColumnElement[bool]:

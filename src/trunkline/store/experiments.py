@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ from trunkline.store.experiment_reads import (
 from trunkline.types import Micros
 
 AnyRow = Row[Any]
+_SAID = ("name", "description", "metadata", "dataset_id")
 
 
 class ExperimentStore(ExperimentReads):
@@ -73,8 +74,9 @@ class ExperimentStore(ExperimentReads):
     def record(self, project_id: str, spans: Sequence[ExperimentSpan]) -> None:
         """Makes what root spans of experiment items say, or completes what is there; on disk when it returns."""
         with self._writing() as connection:
-            for span in sorted(spans, key=lambda span: (span.start, span.span_id)):
-                _record_experiment(connection, project_id, span)
+            for first, last in _folded(spans):
+                _record_experiment(connection, project_id, last, first.start)
+            for span in spans:
                 _record_item(connection, project_id, span)
 
     def delete_run(self, project_id: str, dataset_id: str, name: str) -> None:
@@ -162,13 +164,23 @@ def _add_item(connection: Connection, project_id: str, item: ExperimentItem) -> 
     return item
 
 
-def _record_experiment(connection: Connection, project_id: str, span: ExperimentSpan) -> None:
+def _folded(spans: Sequence[ExperimentSpan]) -> Iterable[tuple[ExperimentSpan, ExperimentSpan]]:
+    """The first span of each experiment, and the last with the last word that any of them has on each field."""
+    folded: dict[str, tuple[ExperimentSpan, ExperimentSpan]] = {}
+    for span in sorted(spans, key=lambda span: (span.start, span.span_id)):
+        first, before = folded.get(span.experiment_id, (span, span))
+        said = {name: getattr(span, name) or getattr(before, name) for name in _SAID}
+        folded[span.experiment_id] = (first, msgspec.structs.replace(span, **said))
+    return folded.values()
+
+
+def _record_experiment(connection: Connection, project_id: str, span: ExperimentSpan, first: Micros) -> None:
     """What a later span says replaces what an earlier one said, whichever came first; nothing replaces nothing."""
     row = _find_experiment(connection, project_id, span.experiment_id)
-    given = {name: getattr(span, name) for name in ("name", "description", "metadata", "dataset_id")}
+    given = {name: getattr(span, name) for name in _SAID}
     if row is None:
         said = {**given, "name": span.name or span.experiment_id}
-        said |= {"created_at": span.start, "updated_at": span.start}
+        said |= {"created_at": first, "updated_at": span.start}
         made = Experiment(id=span.experiment_id, dataset_name=None, **said)
         _add_experiment(connection, project_id, made, said_at=span.start)
         return
@@ -180,7 +192,7 @@ def _record_experiment(connection: Connection, project_id: str, span: Experiment
     }
     if changed or is_later:
         at = max(span.start, row.said_at)
-        times = {"said_at": at, "created_at": min(span.start, row.created_at), "updated_at": max(at, row.updated_at)}
+        times = {"said_at": at, "created_at": min(first, row.created_at), "updated_at": max(at, row.updated_at)}
         values = {**changed, **times}
         connection.execute(update(EXPERIMENTS).where(_is(project_id, span.experiment_id)).values(**values))
 

@@ -57,6 +57,8 @@ def _make_dataset_items() -> None:
     )
     listed = ["project_id", "dataset_id", "valid_to", "is_deleted", "status", "created_at", "id"]
     op.create_index("ix_dataset_items_listed", "dataset_items", listed)
+    versions = ["project_id", "dataset_id", "created_at", "id", "valid_from", "valid_to", "is_deleted", "status"]
+    op.create_index("ix_dataset_items_versions", "dataset_items", versions)
     op.create_index("ix_dataset_items_source", "dataset_items", ["project_id", "source_trace_id"])
 
 
