@@ -26,7 +26,7 @@ from trunkline.types import Micros, ObservationType
 
 INDEX_FORMAT = 1
 BLOCK_DOCUMENTS = 1 << 16
-BLOCK_CHARACTERS = 256_000_000
+BLOCK_CHARACTERS = 160_000_000
 _HOUR_BITS = 28
 _FLUSH_BYTES = 16_000_000
 """Of new entries before FTS5 makes a segment of them: fewer and larger ones need less merging."""

@@ -46,8 +46,8 @@ from trunkline.store.sqlite_texts import TextBlocks
 from trunkline.store.texts import NO_TEXTS
 from trunkline.types import Micros, ObservationType
 
-ENOUGH_S = 0.15
-"""A page is answered as it is once so much time has gone by, and says where to go on."""
+ENOUGH_S, EMPTY_S = 0.15, 0.6
+"""A page is answered as it is once so much time has gone by, an empty one later, and says where to go on."""
 TOO_LONG_S = 5.0
 _STEPS = 20_000
 """Of SQLite's machine between two looks at the clock."""
@@ -143,7 +143,7 @@ class SearchReader:
         words = _match(project, query)
         hits: list[SearchHit] = []
         for number, block in enumerate(self._blocks(query)):
-            if number and self._took(ENOUGH_S):
+            if number and self._took(ENOUGH_S if hits else EMPTY_S):
                 return SearchPage(hits=tuple(hits), cursor=SearchCursor(block.number, 1 << 62))
             last = self._in_block(project, query, words, block, hits)
             if last is not None:
@@ -159,7 +159,7 @@ class SearchReader:
                 return found.document + 1
             if _in_time(query, found.row[3]):
                 hits.append(self._hit(found))
-            if self._took(ENOUGH_S):
+            if self._took(ENOUGH_S if hits else EMPTY_S):
                 return found.document
         return None
 

@@ -10,7 +10,7 @@ from trunkline.store.search import SearchHit, SearchQuery, parse_search
 from trunkline.store.traces import TraceQuery, TraceStore
 from trunkline.types import Struct, Trace
 
-MAX_HITS = 100
+MAX_HITS = 50
 
 
 class FoundText(Struct, frozen=True, kw_only=True):
