@@ -105,6 +105,8 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/public/observations"): Row("caller", "/api/public/observations"),
     ("GET", "/api/public/observations/{observation_id}"): Row("caller", "/api/public/observations/o"),
     ("GET", "/api/public/v2/observations"): Row("caller", "/api/public/v2/observations"),
+    ("GET", "/api/public/sessions"): Row("caller", "/api/public/sessions"),
+    ("GET", "/api/public/sessions/{session_id}"): Row("caller", "/api/public/sessions/s"),
     ("POST", "/api/public/scores"): Row("scorer", "/api/public/scores", NEW_SCORE),
     ("DELETE", "/api/public/scores/{score_id}"): Row("writer", "/api/public/scores/s"),
     ("GET", "/api/public/v2/scores"): Row("caller", "/api/public/v2/scores"),

@@ -33,6 +33,7 @@ from trunkline.api.langfuse import (
     prompts,
     score_configs,
     scores,
+    sessions,
     traces,
 )
 from trunkline.api.langfuse import health as langfuse_health
@@ -52,7 +53,7 @@ from trunkline.api.services import Services
 from trunkline.errors import TrunklineError
 
 MODULES = (
-    *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores),
+    *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores, sessions),
     *(score_configs, models, media),
     *(datasets, dataset_items, dataset_run_items, experiments),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),

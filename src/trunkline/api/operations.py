@@ -28,6 +28,7 @@ from trunkline.api.langfuse.shapes_prompts import CreatePrompt, NewLabels, Promp
 from trunkline.api.langfuse.shapes_score_configs import CreateScoreConfig, ScoreConfigShape, UpdateScoreConfig
 from trunkline.api.langfuse.shapes_scores import ScoreShape as LangfuseScore
 from trunkline.api.langfuse.shapes_scores import ScoreV3Shape
+from trunkline.api.langfuse.shapes_sessions import SessionShape, SessionWithTraces
 from trunkline.api.native.shapes import (
     HistoryShape,
     KeyBody,
@@ -181,6 +182,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=(*_OBSERVATION_FILTERS, *map(Query, ("fields", "cursor", "expandMetadata"))),
         answer=Listed({}, beside={"meta": {"type": "object"}}),
     ),
+    ("GET", "/api/public/sessions"): Operation(
+        TRACES, query=(*PAGE, *TIMES, ENVIRONMENT), answer=Listed(SessionShape, beside=PAGED)
+    ),
+    ("GET", "/api/public/sessions/{session_id}"): Operation(TRACES, answer=SessionWithTraces),
     ("POST", "/api/public/scores"): Operation(SCORES, body={"type": ["object", "array"]}, also=(202, 207)),
     ("DELETE", "/api/public/scores/{score_id}"): Operation(SCORES, status=204),
     ("GET", "/api/public/v2/scores"): Operation(

@@ -17,6 +17,7 @@ from trunkline.errors import TrunklineError
 from trunkline.store.daily import DailyQuery, DayUsage, UserQuery, UserSummary
 from trunkline.store.metrics_query import Group, MetricsQuery
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
+from trunkline.store.sessions import Session, SessionQuery
 from trunkline.store.sqlite_daily import daily_usage, users
 from trunkline.store.sqlite_days import close_day, some_to_close
 from trunkline.store.sqlite_delete import delete_scores, delete_traces
@@ -26,6 +27,7 @@ from trunkline.store.sqlite_metrics_rollups import metrics
 from trunkline.store.sqlite_reads import Reader
 from trunkline.store.sqlite_schema import open_connection, understood
 from trunkline.store.sqlite_searching import SearchIndex
+from trunkline.store.sqlite_sessions import find_session, list_sessions
 from trunkline.store.sqlite_writer import Job, Read, Writer
 from trunkline.store.traces import ObservationQuery, Pricer, ScoreQuery, TraceQuery
 from trunkline.store.validation import size_of
@@ -114,6 +116,12 @@ class SQLiteTraceStore:
 
     async def scores(self, project_id: str, query: ScoreQuery) -> tuple[list[Score], int]:
         return await self._read(Reader.scores, project_id, query)
+
+    async def sessions(self, project_id: str, query: SessionQuery) -> tuple[list[Session], int]:
+        return await self._read(lambda reader: list_sessions(reader.connection, reader.project(project_id), query))
+
+    async def session(self, project_id: str, session_id: str) -> Session | None:
+        return await self._read(lambda reader: find_session(reader.connection, reader.project(project_id), session_id))
 
     async def version_metrics(
         self,

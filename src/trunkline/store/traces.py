@@ -15,6 +15,7 @@ from trunkline.store.daily import DailyQuery, DayUsage, UserQuery, UserSummary
 from trunkline.store.filters import Condition
 from trunkline.store.metrics_query import Group, MetricsQuery
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
+from trunkline.store.sessions import Session, SessionQuery
 from trunkline.types import (
     Change,
     Level,
@@ -176,6 +177,11 @@ class TraceStore(Protocol):
     async def score(self, project_id: str, score_id: str) -> Score | None: ...
 
     async def scores(self, project_id: str, query: ScoreQuery) -> tuple[list[Score], int]: ...
+
+    async def sessions(self, project_id: str, query: SessionQuery) -> tuple[list[Session], int]: ...
+
+    async def session(self, project_id: str, session_id: str) -> Session | None:
+        """None where no trace names it."""
 
     async def delete_scores(self, project_id: str, ids: Sequence[str]) -> int:
         """Returns how many there were. On disk when it returns."""
