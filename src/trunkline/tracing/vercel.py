@@ -97,7 +97,8 @@ def _read_prompt(reading: Reading) -> None:
     if isinstance(link, dict) and reading.prompt_name is None:
         reading.use(_PROMPT)
         reading.prompt_name = text_of(link.get("name"))
-        reading.prompt_version = version_of(link.get("version"))
+        # A fallback may carry the number that was asked for: it is not that version's text.
+        reading.prompt_version = None if link.get("isFallback") is True else version_of(link.get("version"))
 
 
 def _read_metadata(reading: Reading) -> None:

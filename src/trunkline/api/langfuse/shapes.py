@@ -2,7 +2,8 @@
 
 Times are ISO 8601 with milliseconds and Z, latencies are seconds, costs are US dollars. JSON that a client sent is
 embedded as it is stored, without being decoded. Beside Langfuse's keys an observation has `promptCommit` and
-`promptBlob`: the Git names of the version that it is linked to, null where that version is not known.
+`promptBlob`: the Git names of the version that it is linked to, null where that version is not known, and
+`promptStatus`, which says why.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class ObservationShape(Shape, kw_only=True):
     prompt_version: int | None
     prompt_commit: str | None
     prompt_blob: str | None
+    prompt_status: str | None
     input: Raw | None
     output: Raw | None
     metadata: Raw
@@ -212,6 +214,7 @@ def observation_view(observation: Observation, project_id: str, links: Links) ->
         prompt_version=observation.prompt_version,
         prompt_commit=link and link.commit,
         prompt_blob=link and link.blob,
+        prompt_status=prompt_status(observation, link),
         input=embedded(observation.input),
         output=embedded(observation.output),
         metadata=embedded_object(observation.metadata),
@@ -330,6 +333,7 @@ def _v2_prompt(observation: Observation, links: Links) -> dict[str, object]:
         "promptVersion": observation.prompt_version,
         "promptCommit": link and link.commit,
         "promptBlob": link and link.blob,
+        "promptStatus": prompt_status(observation, link),
     }
 
 
@@ -337,6 +341,19 @@ def prompt_link(observation: Observation, links: Links) -> PromptLink | None:
     if observation.prompt_name is None or observation.prompt_version is None:
         return None
     return links(observation.prompt_name, observation.prompt_version)
+
+
+def prompt_status(observation: Observation, link: PromptLink | None) -> str | None:
+    """How it stands with the prompt that an observation names; null where it names none.
+
+    `linked`: the registry knows the version. `missing`: it does not, or not yet: name and number stay, and are looked
+    up again on each read. `fallback`: the client named a prompt without a version, as for a fallback of its own.
+    """
+    if observation.prompt_name is None:
+        return None
+    if observation.prompt_version is None:
+        return "fallback"
+    return "missing" if link is None else "linked"
 
 
 def usage_shape(observation: Observation) -> UsageShape:
