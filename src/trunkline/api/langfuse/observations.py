@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.body import HTTPRequest
+from trunkline.api.langfuse.cursors import decode_cursor, encode_cursor
 from trunkline.api.langfuse.filter_columns import OBSERVATION_FILTERS, OBSERVATION_FILTERS_V2, Filters
 from trunkline.api.langfuse.filters import leave_out, read_filter
 from trunkline.api.langfuse.formats import page_meta
@@ -23,7 +21,7 @@ from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.store.filters import Column, Condition, IsNull, TextIs, TextOperator
 from trunkline.store.traces import ObservationCursor, ObservationQuery, TraceQuery
-from trunkline.types import Caller, Level, Micros, Observation, ObservationType, Trace
+from trunkline.types import Caller, Level, Observation, ObservationType, Trace
 
 PATH = "/api/public/observations"
 V2_LIMIT = 1000
@@ -103,7 +101,7 @@ async def list_observations_v2(
         observation_v2(each, caller.project_id, look_up, groups=groups, trace=traces.get(each.trace_id), expand=expand)
         for each in page
     ]
-    meta = {"cursor": encode_cursor(page[-1])} if more else {}
+    meta = {"cursor": encode_cursor(page[-1].start_time, page[-1].id)} if more else {}
     return answer(HTTPStatus.OK, {"data": shown, "meta": meta})
 
 
@@ -167,21 +165,9 @@ async def _traces_of(observations: Iterable[Observation], services: Services, pr
     return {trace.id: trace for trace in traces}
 
 
-def encode_cursor(last: Observation) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([last.start_time, last.id])).decode()
-
-
-def decode_cursor(cursor: str) -> ObservationCursor:
-    """Raises ValueError for what `encode_cursor` did not make."""
-    try:
-        start_time, last = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[Micros, str])
-    except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
-        raise ValueError("not a cursor of this API") from error
-    return ObservationCursor(start_time=start_time, id=last)
-
-
 def _cursor(params: Params) -> ObservationCursor | None:
-    return params.read("cursor", decode_cursor, "expected the cursor of an earlier answer")
+    place = params.read("cursor", decode_cursor, "expected the cursor of an earlier answer")
+    return ObservationCursor(start_time=place[0], id=place[1]) if place else None
 
 
 handlers = [list_observations, get_observation, list_observations_v2]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from collections.abc import Mapping
 from typing import Literal, cast
 
-import msgspec
-
+from trunkline.api.langfuse.cursors import decode_cursor
 from trunkline.api.langfuse.filter_columns import SCORE_FILTERS
 from trunkline.api.langfuse.filters import leave_out, read_filter
 from trunkline.api.langfuse.params import Params
 from trunkline.store.filters import AnyNumber, AnyOf, Column, Condition, NumberIs
 from trunkline.store.traces import ScoreCursor, ScoreQuery
-from trunkline.types import Micros, Score, ScoreSource, ScoreType
+from trunkline.types import ScoreSource, ScoreType
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
@@ -101,9 +98,10 @@ def query_v3(params: Params, *, limit: int) -> ScoreQuery:
     for column, values in ((Column.SOURCE, sources), (Column.DATA_TYPE, types)):
         if values:
             conditions.append(AnyOf(column=column, values=tuple(each.value for each in values)))
+    place = params.read("cursor", decode_cursor, "expected the cursor of an earlier answer")
     return ScoreQuery(
         limit=limit,
-        after=params.read("cursor", decode_cursor, "expected the cursor of an earlier answer"),
+        after=ScoreCursor(timestamp=place[0], id=place[1]) if place else None,
         conditions=tuple(conditions),
         since=params.time("fromTimestamp"),
         until=params.time("toTimestamp"),
@@ -172,17 +170,3 @@ def _bounds(params: Params, types: tuple[ScoreType, ...]) -> list[Condition]:
     if most is not None:
         found.append(NumberIs(column=Column.VALUE, operator="<=", value=most))
     return found
-
-
-def encode_cursor(last: Score) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([last.timestamp, last.id])).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> ScoreCursor:
-    """Raises ValueError for what `encode_cursor` did not make."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        timestamp, last = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[Micros, str])
-    except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
-        raise ValueError("not a cursor of this API") from error
-    return ScoreCursor(timestamp=timestamp, id=last)

@@ -11,10 +11,11 @@ from litestar.di import NamedDependency
 
 from trunkline.api.errors import answer
 from trunkline.api.langfuse.body import HTTPRequest, parts, read_apart, received
+from trunkline.api.langfuse.cursors import encode_cursor
 from trunkline.api.langfuse.formats import page_meta
 from trunkline.api.langfuse.intake import body_limit
 from trunkline.api.langfuse.params import Params, rest_of_path
-from trunkline.api.langfuse.score_params import encode_cursor, query_v2, query_v3
+from trunkline.api.langfuse.score_params import query_v2, query_v3
 from trunkline.api.langfuse.shapes_scores import V3_GROUPS, ScoreTrace, score_trace, score_v2, score_v3
 from trunkline.api.services import Services
 from trunkline.errors import NotFound
@@ -118,7 +119,7 @@ async def list_scores_v3(
     scores, _ = await services.traces.scores(caller.project_id, query)
     meta: dict[str, object] = {"limit": limit}
     if len(scores) > limit:
-        meta["cursor"] = encode_cursor(scores[limit - 1])
+        meta["cursor"] = encode_cursor(scores[limit - 1].timestamp, scores[limit - 1].id)
     shown = [score_v3(score, caller.project_id, groups) for score in scores[:limit]]
     return answer(HTTPStatus.OK, {"data": shown, "meta": meta})
 
