@@ -145,7 +145,6 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/public/models/{model_id}"): Row("writer", "/api/public/models/m"),
     ("GET", "/api/public/metrics"): Row("caller", f"/api/public/metrics?query={METRICS_QUERY}"),
     ("GET", "/api/public/metrics/daily"): Row("caller", "/api/public/metrics/daily"),
-    ("GET", "/api/v1/users"): Row("caller", "/api/v1/users"),
     ("GET", "/api/public/v2/metrics"): Row("caller", f"/api/public/v2/metrics?query={METRICS_QUERY}"),
     ("POST", "/api/v1/compile"): Row("caller", "/api/v1/compile", {"name": "hidden"}),
     ("GET", "/api/v1/labels/{label}/bundle"): Row("caller", "/api/v1/labels/production/bundle"),
@@ -160,6 +159,7 @@ ROUTES: dict[tuple[str, str], Row] = {
         "writer", "/api/v1/promotions", {"name": "hidden", "version": 1, "label": "staging"}
     ),
     ("POST", "/api/v1/rollbacks"): Row("writer", "/api/v1/rollbacks", {"name": "hidden", "to": 1}),
+    ("GET", "/api/v1/users"): Row("caller", "/api/v1/users"),
     ("GET", "/api/v1/keys"): Row("writer", "/api/v1/keys"),
     ("POST", "/api/v1/keys"): Row("writer", "/api/v1/keys", {"name": "new"}),
     ("DELETE", "/api/v1/keys/{public_key}"): Row("writer", "/api/v1/keys/pk-spare"),

@@ -64,6 +64,8 @@ async def test_traces_are_listed_newest_first(filled: httpx.AsyncClient) -> None
     assert page["meta"] == {"page": 2, "limit": 2, "totalItems": 5, "totalPages": 3}
     assert await ids(filled, "traces", orderBy="timestamp.asc", limit=1) == ["t0"]
     assert await ids(filled, "traces", page=9) == []
+    for order in ("public", "bookmarked", "id", "name", "userId", "sessionId", "release", "version"):
+        assert len(await ids(filled, "traces", orderBy=f"{order}.DESC")) == 5
     assert set((await read(filled, "traces", limit=1))["data"][0]["observations"]) == {"g4", "c4"}
 
 
@@ -74,6 +76,7 @@ async def test_traces_are_listed_newest_first(filled: httpx.AsyncClient) -> None
         ({"name": "name-0"}, {"t0", "t3"}),
         ({"sessionId": "none"}, set()),
         ({"tags": ["all", "tag-2"]}, {"t2"}),
+        ({"tags": "all,tag-2"}, {"t2"}),
         ({"version": "3"}, {"t3"}),
         ({"release": "r", "environment": "dev"}, {"t0"}),
         ({"environment": ["dev", "prod"], "userId": "u0"}, {"t0", "t2", "t4"}),

@@ -10,6 +10,8 @@ import apsw
 import pytest
 
 from trace_events import PROJECT, SECOND, T, at, price, score, span, trace
+from trunkline.errors import InvalidRequest
+from trunkline.store.filters import Column, TextIs, TextOperator
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
 from trunkline.types import Change
@@ -79,3 +81,14 @@ async def test_a_file_from_before_the_indexes_gets_them(tmp_path: Path) -> None:
     await store.delete_traces(PROJECT, ["b"])
     assert (await store.traces(PROJECT, TraceQuery(tags=("x",))))[1] == 1
     await store.close()
+
+
+async def test_a_read_that_takes_too_long_is_refused(store: SQLiteTraceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.write(PROJECT, [trace(f"t{n}", timestamp=T + n, metadata=b'{"k":"v"}') for n in range(3000)])
+    rare = TextIs(column=Column.METADATA, key="k", operator=TextOperator.EQUAL, value="none")
+    monkeypatch.setattr("trunkline.store.sqlite_reads.LONGEST_S", -1.0)
+    with pytest.raises(InvalidRequest, match="time range"):
+        await store.traces(PROJECT, TraceQuery(conditions=(rare,)))
+    assert len((await store.traces(PROJECT, TraceQuery(limit=3, count=False)))[0]) == 3
+    monkeypatch.undo()
+    assert await store.traces(PROJECT, TraceQuery(conditions=(rare,))) == ([], 0)

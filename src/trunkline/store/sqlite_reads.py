@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,6 +57,9 @@ _SCORES_OF = (
     "ON s.project = ? AND s.trace_id = c.value ORDER BY s.trace_id, s.timestamp"
 )
 _OF_TRACE = "scores AS s INDEXED BY score_by_trace WHERE s.project = ? AND s.trace_id = ? ORDER BY s.timestamp, s.id"
+LONGEST_S = 30.0
+"""How long one read may take: a filter on texts reads every row that it is not kept from, and readers are few."""
+_STEPS = 20_000
 MOST_FEW = 1000
 """Traces of a user or session up to which they are read first, instead of the project's newest rows."""
 
@@ -66,12 +71,18 @@ class Reader:
         self._texts = texts.read
         register(connection, texts)
         register_histogram(connection)
+        self._until = math.inf
+        connection.set_progress_handler(self._is_late, _STEPS)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._until
 
     @contextmanager
     def moment(self) -> Iterator[None]:
         """All reads within see the store as it is at the first of them."""
         if self.connection.in_transaction:  # the last one could not be ended: the disk failed
             self.connection.execute("ROLLBACK")
+        self._until = time.monotonic() + LONGEST_S
         self.connection.execute("BEGIN")
         try:
             yield

@@ -220,6 +220,8 @@ def understood(path: Path) -> Iterator[None]:
         raise meant from error
 
 
+TOO_LONG = "There is too much to read for one answer: give a time range, or a filter that fewer rows meet."
+
 _DISK = (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.NoMemError, apsw.PermissionsError)
 
 
@@ -227,6 +229,8 @@ def translate(error: BaseException, path: Path) -> TrunklineError | None:
     """The error of ours that an error of SQLite means; None where it means a fault of the statement or its values."""
     if isinstance(error, apsw.FullError):
         return InsufficientStorage(f"The disk of {path} is full: nothing was stored.", retry_after=30)
+    if isinstance(error, apsw.InterruptError):
+        return InvalidRequest(TOO_LONG)
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return Unavailable(f"{path} is held by another writer: try again.", retry_after=1)
     if isinstance(error, _DISK):

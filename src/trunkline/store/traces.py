@@ -49,6 +49,7 @@ class TraceOrder(StrEnum):
     RELEASE = "release"
     VERSION = "version"
     ENVIRONMENT = "environment"
+    PUBLIC = "public"
     ID = "id"
 
 

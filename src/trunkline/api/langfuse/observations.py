@@ -135,7 +135,7 @@ def _query(
         user_id=params.text("userId"),
         session_id=params.text("sessionId"),
         level=params.choice("level", Level),
-        environments=params.texts("environment"),
+        environments=params.several("environment"),
         version=params.text("version"),
         since=params.time("fromStartTime"),
         until=params.time("toStartTime"),

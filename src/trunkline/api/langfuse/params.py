@@ -74,6 +74,11 @@ class Params:
         """A repeatable parameter: every value that is not empty."""
         return tuple(value for value in self._values.get(name, ()) if value)
 
+    def several(self, name: str) -> tuple[str, ...]:
+        """A repeatable parameter; where it is given once, commas separate its values, as upstream has it."""
+        values = self.texts(name)
+        return values if len(values) > 1 else self.listed(name)
+
     def listed(self, name: str) -> tuple[str, ...]:
         """Values with commas between them; the parameter may be repeated too."""
         parts = ",".join(self._values.get(name, ())).split(",")

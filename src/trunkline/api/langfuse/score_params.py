@@ -65,7 +65,7 @@ def query_v2(params: Params, *, limit: int, offset: int, with_trace: bool) -> Sc
         params.fault("operator", "operator and value go together")
     elif operator is not None and operator not in OPERATORS:
         params.fault("operator", f"expected one of {', '.join(OPERATORS)}")
-    user_id, tags = params.text("userId"), params.texts("traceTags")
+    user_id, tags = params.text("userId"), params.several("traceTags")
     if not with_trace and (user_id or tags or any(each.column in OF_THE_TRACE for each in conditions)):
         params.fault("fields", "filters by userId or traceTags need the field group `trace`")
     return ScoreQuery(
@@ -83,7 +83,7 @@ def query_v2(params: Params, *, limit: int, offset: int, with_trace: bool) -> Sc
         value=value,
         config_id=params.text("configId"),
         queue_id=params.text("queueId"),
-        environments=params.texts("environment"),
+        environments=params.several("environment"),
         user_id=user_id,
         trace_tags=tags,
         since=params.time("fromTimestamp"),

@@ -31,6 +31,8 @@ ORDERS = {
     "release": TraceOrder.RELEASE,
     "version": TraceOrder.VERSION,
     "environment": TraceOrder.ENVIRONMENT,
+    "public": TraceOrder.PUBLIC,
+    "bookmarked": TraceOrder.TIMESTAMP,
 }
 SIMPLE_FILTERS = {
     "name": Column.NAME,
@@ -68,8 +70,8 @@ async def list_traces(
         name=params.text("name"),
         user_id=params.text("userId"),
         session_id=params.text("sessionId"),
-        tags=params.texts("tags"),
-        environments=params.texts("environment"),
+        tags=params.several("tags"),
+        environments=params.several("environment"),
         version=params.text("version"),
         release=params.text("release"),
         since=params.time("fromTimestamp"),
