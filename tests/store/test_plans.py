@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from trace_events import PROJECT, SECOND, T, at, price, score, span, trace
+from trace_events import HOUR, PROJECT, SECOND, T, at, price, score, span, trace
 from trunkline.errors import InvalidRequest
-from trunkline.store.filters import Column, TextIs, TextOperator
+from trunkline.store.filters import Column, IsNull, TextIs, TextOperator
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
-from trunkline.types import Change
+from trunkline.types import Change, ObservationType
 
 
 @pytest.fixture
@@ -92,3 +93,26 @@ async def test_a_read_that_takes_too_long_is_refused(store: SQLiteTraceStore, mo
     assert len((await store.traces(PROJECT, TraceQuery(limit=3, count=False)))[0]) == 3
     monkeypatch.undo()
     assert await store.traces(PROJECT, TraceQuery(conditions=(rare,))) == ([], 0)
+
+
+async def test_what_is_counted_by_the_hour_is_what_the_rows_are(store: SQLiteTraceStore) -> None:
+    rng = random.Random(11)
+    types = [ObservationType.SPAN, ObservationType.GENERATION]
+    await store.write(PROJECT, [
+        span(f"o{n}", f"t{n % 9}", at(rng.randint(0, 5 * 3600), 0, n), type=rng.choice(types),
+             name=rng.choice(["a", None]), environment=rng.choice(["default", "e"]), model=rng.choice([None, "gpt-4o"]))
+        for n in range(300)
+    ])  # fmt: skip
+    await store.write(PROJECT, [span(f"o{n}", stamp=at(9, 1), name="renamed") for n in range(20)])
+    await store.delete_traces(PROJECT, ["t1"])
+    ends = [None, T, T - 5 * HOUR, *(T + rng.randint(0, 5 * 3600) * SECOND for _ in range(12)), T + HOUR - T % HOUR]
+    conditions = (IsNull(column=Column.NAME), TextIs(column=Column.MODEL, operator=TextOperator.CONTAINS, value="4"))
+    for _ in range(150):
+        query = ObservationQuery(
+            since=rng.choice(ends), until=rng.choice(ends), types=tuple(rng.sample(types, rng.randint(0, 2))),
+            name=rng.choice([None, None, "a", "renamed"]), environments=rng.choice([(), ("e",), ("e", "default")]),
+            conditions=tuple(rng.sample(conditions, rng.choice([0, 0, 1]))), limit=1000, texts=False,
+        )  # fmt: skip
+        found, total = await store.observations(PROJECT, query)
+        assert total == len(found), query
+    assert (await store.observations("another", ObservationQuery()))[1] == 0

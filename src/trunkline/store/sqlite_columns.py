@@ -32,6 +32,8 @@ class Columns(Struct, frozen=True, kw_only=True):
     """The value of metadata under a bound key, as JSON."""
     scores: str = ""
     """FROM and WHERE of the scores that hang on a row."""
+    scored: str = ""
+    """The same the other way round, for a count over all rows: those that scores of a name hang on."""
     trace: str = ""
     """FROM and WHERE of a row's trace, for the columns that are the trace's; nothing where the trace is joined as t."""
     among_traces: str = ""
@@ -95,6 +97,7 @@ TRACES = Columns(
     content=_CONTENT.format("t"),
     metadata=f"metadata_value({_CONTENT.format('t')}, ?)",
     scores="scores AS v INDEXED BY score_by_trace WHERE v.project = t.project AND v.trace_id = t.id",
+    scored="t.id IN (SELECT v.trace_id FROM scores AS v INDEXED BY score_by_name WHERE v.trace_id IS NOT NULL AND ",
 )
 
 OBSERVATIONS = Columns(
@@ -129,6 +132,8 @@ OBSERVATIONS = Columns(
     content=_CONTENT.format("o"),
     metadata=f"metadata_value({_CONTENT.format('o')}, ?)",
     scores="scores AS v INDEXED BY score_by_observation WHERE v.project = o.project AND v.observation_id = o.id",
+    scored="o.id IN (SELECT v.observation_id FROM scores AS v INDEXED BY score_by_name "
+    "WHERE v.observation_id IS NOT NULL AND ",
     of_trace={
         Column.TRACE_ID: Column.ID,
         Column.USER_ID: Column.USER_ID,

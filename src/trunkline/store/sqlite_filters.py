@@ -59,6 +59,29 @@ def compile_condition(columns: Columns, project: int, condition: Condition) -> S
             return _is_null(columns, condition)
 
 
+def compile_count(columns: Columns, project: int, condition: Condition) -> Sql:
+    """The same condition for a count, which looks at every row: the scores of a name are gone through once."""
+    match condition:
+        case NumberIs(column=Column.SCORE_NUMBERS, key=str() as key):
+            kinds = "v.data_type IN ('NUMERIC', 'BOOLEAN')"
+            group = columns.scored.partition("SELECT ")[2].partition(" ")[0]
+            sql = f"{columns.scored}{_NAMED} AND {kinds} GROUP BY {group} HAVING avg(v.value) {condition.operator} ?)"
+            return sql, (project, key, float(condition.value))
+        case AnyOf(column=Column.SCORE_CATEGORIES):
+            kind = f"v.data_type = 'CATEGORICAL' AND {_in('v.string_value', condition)}"
+            values = (project, condition.key, *condition.values)
+        case FlagIs(column=Column.SCORE_FLAGS):
+            kind = "v.data_type = 'BOOLEAN' AND v.value = ?"
+            values = (project, condition.key, int(condition.value))
+        case _:
+            return compile_condition(columns, project, condition)
+    found = f"{columns.scored}{_NAMED} AND {kind})"
+    return (f"NOT {found}" if condition.negated else found), values
+
+
+_NAMED = "v.project = ? AND v.name = ?"
+
+
 def _of_trace(columns: Columns, project: int, condition: Condition) -> Sql:
     """A condition on a row's trace; a row without a trace meets none."""
     said = msgspec.structs.replace(condition, column=columns.of_trace[condition.column])

@@ -72,9 +72,11 @@ def plan_traces(project: int, query: TraceQuery) -> Plan:
         source = f"traces AS t INDEXED BY {index}" if index else "traces AS t"
         where = Where("t.project = ?", project)
     where.between("t.timestamp", query.since, query.until)
+    count_where = where.copy()
     where.hold(TRACES, project, conditions)
+    count_where.hold(TRACES, project, conditions, counting=True)
     order = "t.timestamp {0}, t.trace {0}"
-    return Plan(source=source, where=where, counted=source, count_where=where, time=order)
+    return Plan(source=source, where=where, counted=source, count_where=count_where, time=order)
 
 
 def _plan_of_tag(project: int, query: TraceQuery, tag: str, conditions: Sequence[Condition]) -> Plan:
@@ -147,7 +149,7 @@ _TRACES_FIRST = (
 
 
 def plan_observations(project: int, query: ObservationQuery, few: Few) -> Plan:
-    conditions = (*_asked_of_observations(query), *query.conditions)
+    conditions = (*asked_of_observations(query), *query.conditions)
     first = next(filter(None, (_traces_first(conditions, each) for each in _TRACES_FIRST)), None)
     if query.prompt_name is not None or first is None or _index_of(conditions, _OBSERVATION_INDEXES):
         return _plan_of_observations(project, query, conditions)
@@ -192,7 +194,8 @@ def _traces_first(conditions: Sequence[Condition], way: tuple[Column, str]) -> t
     return (column, index, values) if values else None
 
 
-def _asked_of_observations(query: ObservationQuery) -> list[Condition]:
+def asked_of_observations(query: ObservationQuery) -> list[Condition]:
+    """The plain fields of a query as conditions, but for the time and the prompt."""
     found = _equal(
         {
             Column.NAME: query.name,

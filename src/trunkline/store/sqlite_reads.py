@@ -12,10 +12,19 @@ import apsw
 
 from trunkline.store.filters import Column
 from trunkline.store.rollups import Series
+from trunkline.store.sqlite_counts import can_sum, count_observations
 from trunkline.store.sqlite_filters import Bound
 from trunkline.store.sqlite_functions import register
 from trunkline.store.sqlite_metrics_rows import register_histogram
-from trunkline.store.sqlite_plans import Few, Plan, after_cursor, plan_observations, plan_scores, plan_traces
+from trunkline.store.sqlite_plans import (
+    Few,
+    Plan,
+    after_cursor,
+    asked_of_observations,
+    plan_observations,
+    plan_scores,
+    plan_traces,
+)
 from trunkline.store.sqlite_rows import (
     OBSERVATION_COLUMNS,
     SCORE_COLUMNS,
@@ -167,9 +176,15 @@ class Reader:
     def observations(self, project_id: str, query: ObservationQuery) -> tuple[list[Observation], int]:
         project = self.project(project_id)
         plan = plan_observations(project, query, self._few(project))
-        total = self._count(plan) if query.count else -1
+        total = self._count_observations(project, query, plan) if query.count else -1
         after_cursor(plan.where, project, query)
         return self._observations(self._page(_OBSERVATIONS, plan, query, plan.time), texts=query.texts), total
+
+    def _count_observations(self, project: int, query: ObservationQuery, plan: Plan) -> int:
+        conditions = (*asked_of_observations(query), *query.conditions)
+        if query.prompt_name is None and can_sum(conditions):
+            return count_observations(self.connection, project, conditions, (query.since, query.until))
+        return self._count(plan)
 
     def _observations(self, rows: Sequence[Row], *, texts: bool) -> list[Observation]:
         found = self._texts([row[16] for row in rows]) if texts else {}

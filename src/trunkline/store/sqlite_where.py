@@ -10,7 +10,7 @@ import apsw
 from trunkline.store.filters import Condition
 from trunkline.store.rollups import HOUR
 from trunkline.store.sqlite_columns import Columns
-from trunkline.store.sqlite_filters import Bound, compile_condition
+from trunkline.store.sqlite_filters import Bound, compile_condition, compile_count
 from trunkline.types import Micros
 
 
@@ -40,10 +40,17 @@ class Where:
         if until is not None:
             self.add(f"{column} < ?", until)
 
-    def hold(self, columns: Columns, project: int, conditions: Sequence[Condition]) -> None:
+    def hold(self, columns: Columns, project: int, conditions: Sequence[Condition], *, counting: bool = False) -> None:
+        """`counting`: every row will be looked at, not only those of a page."""
+        compiled = compile_count if counting else compile_condition
         for condition in conditions:
-            sql, values = compile_condition(columns, project, condition)
+            sql, values = compiled(columns, project, condition)
             self.add(sql, *values)
+
+    def copy(self) -> Where:
+        same = Where("1")
+        same._conditions, same.values = list(self._conditions), list(self.values)
+        return same
 
     def __str__(self) -> str:
         return " AND ".join(self._conditions)
