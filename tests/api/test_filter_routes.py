@@ -267,3 +267,15 @@ async def test_odd_values_find_nothing_and_harm_nothing(filled: httpx.AsyncClien
         assert answer.status_code in {200, 400}, answer.text
         if answer.status_code == 200:
             assert answer.json()["data"] == []
+
+
+@pytest.mark.parametrize("operator", ["any of", "all of", "none of"])
+async def test_as_much_as_a_filter_holds_is_answered(filled: httpx.AsyncClient, operator: str) -> None:
+    tags = [f"{n:x}" for n in range(400)]
+    many = [condition("arrayOptions", "tags", operator, tags)] * 5
+    many += [condition("stringOptions", "name", "none of", tags[:10])] * 20
+    many += [condition("stringObject", "metadata", "does not contain", "x", "tier")] * 20
+    assert len(await ids(filled, "traces", *many)) == (4 if operator == "none of" else 0)
+    assert len(await ids(filled, "traces", tags=tags, environment=tags)) == 0
+    refused = await filled.get("/api/public/traces", params={"environment": ",".join(map(str, range(600)))})
+    assert refused.status_code == 400

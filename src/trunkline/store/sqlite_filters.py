@@ -31,6 +31,8 @@ Sql = tuple[str, tuple[Bound, ...]]
 
 ALWAYS: Sql = ("1", ())
 NEVER: Sql = ("0", ())
+_TAGS = "SELECT tag.value FROM json_each(t.tags) AS tag"
+_encode = msgspec.json.Encoder().encode
 NARROW = frozenset({Column.ID, Column.USER_ID, Column.SESSION_ID})
 """Columns of which few traces have one value: observations and scores are found from those traces."""
 
@@ -167,14 +169,11 @@ def _members(condition: Members) -> Sql:
     """The tags of a trace are the one list that there is."""
     if condition.column is not Column.TAGS:
         raise KeyError(condition.column)
-    each = ["EXISTS (SELECT 1 FROM json_each(t.tags) AS tag WHERE tag.value = ?)"] * len(condition.values)
-    match condition.operator:
-        case "all of":
-            return " AND ".join(each) or "1", condition.values
-        case "any of":
-            return f"({' OR '.join(each) or '0'})", condition.values
-        case "none of":
-            return f"NOT ({' OR '.join(each) or '0'})", condition.values
+    wanted = _encode(condition.values).decode()
+    if condition.operator == "all of":
+        return f"NOT EXISTS (SELECT 1 FROM json_each(?) AS w WHERE w.value NOT IN ({_TAGS}))", (wanted,)  # noqa: S608
+    found = f"EXISTS (SELECT 1 FROM json_each(?) AS w WHERE w.value IN ({_TAGS}))"  # noqa: S608
+    return (found if condition.operator == "any of" else f"NOT {found}"), (wanted,)
 
 
 # --- numbers, flags, scores ------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def _plan_of_tag(project: int, query: TraceQuery, tag: str, conditions: Sequence
     rest: list[Condition] = []
     for condition in conditions:
         match condition:
-            case Members(operator="all of", values=values):
+            case Members(operator="all of", values=values) if len(values) <= FEW_TAGS:
                 for other in set(values) - {tag}:
                     where.add(_ALSO_TAGGED, other)
             case _:
@@ -98,6 +98,7 @@ def _plan_of_tag(project: int, query: TraceQuery, tag: str, conditions: Sequence
     return Plan(source=source, where=where, counted=counted, count_where=where, time=order)
 
 
+FEW_TAGS = 10
 _ALSO_TAGGED = (
     "EXISTS (SELECT 1 FROM trace_tags AS h WHERE h.project = g.project AND h.tag = ? AND h.timestamp = g.timestamp "
     "AND h.trace = g.trace)"
@@ -115,8 +116,7 @@ def _asked_of_traces(query: TraceQuery) -> list[Condition]:
         }
     )
     found += _among(Column.ENVIRONMENT, query.environments)
-    found += [Members(column=Column.TAGS, operator="all of", values=(tag,)) for tag in query.tags]
-    return found
+    return found + _tagged(query.tags)
 
 
 def _tag_of(condition: Condition) -> str | None:
@@ -278,8 +278,7 @@ def _asked_of_scores(query: ScoreQuery) -> list[Condition]:
         }
     )
     found += [*_among(Column.ID, query.ids), *_among(Column.ENVIRONMENT, query.environments)]
-    found += [Members(column=Column.TAGS, operator="all of", values=(tag,)) for tag in query.trace_tags]
-    return found
+    return found + _tagged(query.trace_tags)
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------
@@ -295,6 +294,10 @@ def _equal(fields: dict[Column, str | None]) -> list[Condition]:
 
 def _among(column: Column, values: Sequence[str]) -> list[Condition]:
     return [AnyOf(column=column, values=tuple(values))] if values else []
+
+
+def _tagged(tags: Sequence[str]) -> list[Condition]:
+    return [Members(column=Column.TAGS, operator="all of", values=tuple(tags))] if tags else []
 
 
 def _values_of(condition: Condition, column: Column) -> Sequence[str]:

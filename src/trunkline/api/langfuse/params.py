@@ -26,6 +26,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
 MAX_FIELDS = 1000
+MAX_SEVERAL = 500
 MAX_TEXT = 1000
 """Characters of one parameter: ids are at most 800."""
 
@@ -77,7 +78,11 @@ class Params:
     def several(self, name: str) -> tuple[str, ...]:
         """A repeatable parameter; where it is given once, commas separate its values, as upstream has it."""
         values = self.texts(name)
-        return values if len(values) > 1 else self.listed(name)
+        values = values if len(values) > 1 else self.listed(name)
+        if len(values) > MAX_SEVERAL:
+            self.fault(name, f"at most {MAX_SEVERAL} values", "too_big")
+            return ()
+        return values
 
     def listed(self, name: str) -> tuple[str, ...]:
         """Values with commas between them; the parameter may be repeated too."""
