@@ -54,7 +54,7 @@ class Row(NamedTuple):
     json: Any = None
 
 
-NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id": "t", "name": MARK}}
+NEW_TRACE = {"id": "e", "type": "trace-create", "timestamp": TIME, "body": {"id": "t", "name": MARK, "sessionId": "s"}}
 NEW_SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 1, "comment": MARK}
 NEW_CONFIG = {"name": "quality", "dataType": "NUMERIC"}
 RUN_ITEM = {"runName": "run", "datasetItemId": "item", "traceId": "t"}
