@@ -123,8 +123,10 @@ def contents(path: Path) -> Iterator[bytes]:
         return
     decompress = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(shipped_dictionary())).decompress
     with closing(sqlite3.connect(path)) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        for table in tables:
+        # What a virtual table holds stands in ordinary ones beside it.
+        ordinary = "type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+        tables = database.execute(f"SELECT name FROM sqlite_schema WHERE {ordinary}").fetchall()
+        for (table,) in tables:
             for row in database.execute(f'SELECT * FROM "{table}"'):
                 for value in row:
                     if isinstance(value, bytes):

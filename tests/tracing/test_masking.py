@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracing.secret_examples import SECRETS, Secret
+from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import InvalidRequest
 from trunkline.tracing.mask_rules import MOST_HITS, rules
 from trunkline.tracing.masking import Masker
@@ -178,6 +179,15 @@ def test_every_field_of_a_change_is_looked_at() -> None:
     assert trace.id == observation.trace_id == score.trace_id
     assert trace.environment == "masked"
     assert trace.tags == ("[masked key]", "b")
+
+
+def test_what_spans_say_of_experiments_is_masked_too() -> None:
+    names = [name for name in ExperimentSpan.__struct_fields__ if name not in {"item_version", "start", "end"}]
+    documents = {"metadata", "item_metadata", "expected_output"}
+    told: dict[str, Any] = {name: b'{"a":"%s"}' % KEY.encode() if name in documents else KEY for name in names}
+    (masked,) = masker().changes([ExperimentSpan(**told, item_version=1, start=1, end=2)])
+    assert "abcdefgh" not in repr(masked)
+    assert masked.trace_id == masked.experiment_id == masker().identifier(KEY)
 
 
 def test_changes_without_secrets_come_back_as_they_are() -> None:

@@ -13,21 +13,21 @@ from typing import TypeVar
 import msgspec
 
 from trunkline.tracing.mask_rules import EMAIL, KEY, OWN, Budget, Rules, Span, Spans, merged
-from trunkline.types import JSON, Change, JSONBytes
+from trunkline.types import JSON, JSONBytes, Struct
 
 _MARKS = {KEY: "[masked key]", EMAIL: "[masked e-mail]", OWN: "[masked]"}
 _DIGITS = 12
 """Hexadecimal digits of a digest in a marker."""
 _IDENTIFIERS = frozenset(
     {"id", "trace_id", "parent_id", "observation_id", "session_id", "run_id", "user_id", "author_id", "config_id"}
-    | {"queue_id", "prompt_name"}
+    | {"queue_id", "prompt_name", "experiment_id", "dataset_id", "item_id"}
 )
 _MASKED_ENVIRONMENT = "masked"
 _WHOLE, _WHOLE_OBJECT = b'"[masked]"', b'{"masked":"[masked]"}'
 _STRING = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 _END_OF_KEY = re.compile(rb'[^"\\]{0,1000}+(?:\\.[^"\\]{0,1000}+){0,100}+"\s*+:', re.DOTALL)
 
-AnyChange = TypeVar("AnyChange", bound=Change)
+Fields = TypeVar("Fields", bound=Struct)
 Digest = Callable[[str], bytes]
 
 
@@ -37,8 +37,8 @@ class Masker:
     def __init__(self, rules: Rules, digest: Digest) -> None:
         self._rules, self._digest, self._budget = rules, digest, Budget()
 
-    def changes(self, changes: Sequence[AnyChange]) -> list[AnyChange]:
-        """The changes without what is to be masked; those that hold none come back as they are."""
+    def changes(self, changes: Sequence[Fields]) -> list[Fields]:
+        """Changes, or other flat structs, without what is to be masked; those that hold none come back as they are."""
         return [self._change(change) for change in changes]
 
     def text(self, text: str) -> str:
@@ -69,7 +69,7 @@ class Masker:
         masked = self.document(data)
         return value if masked is data else msgspec.json.decode(masked)
 
-    def _change(self, change: AnyChange) -> AnyChange:
+    def _change(self, change: Fields) -> Fields:
         fields = {name: value for name in change.__struct_fields__ if (value := getattr(change, name))}
         if not self._rules.patterns and not self._rules.may_hit(b"\n".join(_bytes_of(fields.values()))):
             return change

@@ -30,10 +30,12 @@ async def export_traces(request: HTTPRequest, writer: NamedDependency[Caller]) -
     content_type = _content_type(request)
     decode = decode_protobuf if content_type == PROTOBUF else decode_json
     experiments: list[ExperimentSpan] = []
+    masker = parts(request).masker(writer.project_id)
 
     def read(body: bytes) -> list[Change]:
         export, now = decode(body), now_micros()
-        experiments.extend(experiment_spans(export, now=now))
+        found = experiment_spans(export, now=now)
+        experiments.extend(found if masker is None else masker.changes(found))
         return changes_of(export, now=now)
 
     await take_in(request, writer, read)
