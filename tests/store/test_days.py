@@ -65,7 +65,8 @@ async def test_a_late_event_opens_its_day_and_no_other(store: SQLiteTraceStore) 
     assert await counts(store) == [1, 2, 1]
     await store.delete_traces(PROJECT, ["t"])
     await store.sum_up_days()
-    assert rows(store, "SELECT count(*) FROM rollup_days") == rows(store, "SELECT count(*) FROM day_models") == [(0,)]
+    for table in ("rollup_days", "day_totals", "day_models"):
+        assert rows(store, f"SELECT count(*) FROM {table}") == [(0,)]
     assert await counts(store) == []
 
 
@@ -89,7 +90,7 @@ async def test_the_day_that_goes_on_stays_open(store: SQLiteTraceStore) -> None:
 
 async def test_a_file_without_days_gets_them(store: SQLiteTraceStore, tmp_path: Path) -> None:
     await store.write(PROJECT, [generation("g", "t"), generation("old", "t", start=-60 * 365.25 * 86_400)])
-    for table in ("rollup_days", "day_models", "open_days"):
+    for table in ("rollup_days", "day_totals", "day_models", "open_days"):
         rows(store, f"DROP TABLE {table}")
     again = SQLiteTraceStore(store.path, pricer=price)
     day = T // DAY

@@ -21,6 +21,7 @@ from trunkline.types import Struct
 _COLUMNS = ", ".join(SUMS)
 _TYPED = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
 DAYS_SCHEMA = f"""
+DROP TABLE IF EXISTS rollup_days; DROP TABLE IF EXISTS day_models; DROP TABLE IF EXISTS open_days;
 CREATE TABLE rollup_days (
     project INTEGER NOT NULL, series INTEGER NOT NULL, day INTEGER NOT NULL, {_TYPED}, histogram BLOB NOT NULL,
     PRIMARY KEY (project, series, day)
@@ -29,12 +30,19 @@ CREATE TABLE day_models (
     project INTEGER NOT NULL, day INTEGER NOT NULL, environment TEXT NOT NULL, model TEXT NOT NULL,
     traces INTEGER NOT NULL, PRIMARY KEY (project, day, environment, model)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE day_totals (
+    project INTEGER NOT NULL, fine INTEGER NOT NULL, day INTEGER NOT NULL, environment TEXT NOT NULL,
+    type TEXT NOT NULL, model TEXT NOT NULL, {_TYPED}, histogram BLOB NOT NULL,
+    PRIMARY KEY (project, fine, day, environment, type, model)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE open_days (project INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (project, day))
 STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO open_days SELECT project, (hour - (hour % 24 + 24) % 24) / 24 FROM rollups;
 """  # noqa: S608 (names of columns)
-"""Of a file that has rollups already, all days are open. `day_models` counts the traces in which a model was used; an
-empty environment stands for all of them."""
+"""Of a file that has rollups already, all days are open. `day_totals` sums up all series of an environment, or (`fine`)
+of an environment, type and model: what most charts show, in a few rows a day. `day_models` counts the traces in which a
+model was used; an empty environment stands for all of them.
+"""
 OPEN = "INSERT OR IGNORE INTO open_days (project, day) VALUES (?, ?)"
 
 FIRST_HOUR, END_HOUR = -20_000_000, 100_000_000
@@ -56,6 +64,13 @@ _SUM_UP = (
 )
 
 
+_TOTALS = (
+    f"INSERT INTO day_totals (project, fine, day, environment, type, model, {_COLUMNS}, histogram) "  # noqa: S608
+    f"SELECT ?1, {{fine}}, ?2, s.environment, {{by}}, {_SUMMED}, compact_histogram(histograms_of(d.histogram)) "
+    "FROM series AS s CROSS JOIN rollup_days AS d ON d.project = s.project AND d.series = s.series AND d.day = ?2 "
+    "WHERE s.project = ?1 GROUP BY s.environment, {by}"
+)
+_ALL_TOTALS = (_TOTALS.format(fine=0, by="'', ''"), _TOTALS.format(fine=1, by="s.type, s.model"))
 _IN_DAY = (
     "FROM observations AS o INDEXED BY observation_by_time CROSS JOIN series AS s ON s.series = o.series "
     "WHERE o.project = ?1 AND o.start_time >= ?2 * 86400000000 AND o.start_time < (?2 + 1) * 86400000000"
@@ -126,6 +141,9 @@ def close_day(connection: apsw.Connection) -> int:
     connection.execute(_FORGET, (project, project, day))
     rows: list[tuple[Any, ...]] = connection.execute(_HOURS, (project, day * 24, day * 24 + 24)).fetchall()
     connection.executemany(_SUM_UP, ((project, day, *row[:-1], compact(row[-1])) for row in rows))
+    connection.execute("DELETE FROM day_totals WHERE project = ? AND fine IN (0, 1) AND day = ?", (project, day))
+    for sql in _ALL_TOTALS:
+        connection.execute(sql, (project, day))
     connection.execute("DELETE FROM day_models WHERE project = ? AND day = ?", (project, day))
     connection.execute(_COUNT_TRACES, (project, day))
     connection.execute("DELETE FROM open_days WHERE project = ? AND day = ?", (project, day))

@@ -46,8 +46,8 @@ _COLUMNS = frozenset(
 _TOKENS = {Measure.INPUT_TOKENS: 3, Measure.OUTPUT_TOKENS: 4, Measure.TOTAL_TOKENS: 5}
 """Places in `_SUMS`."""
 _SUMS = (
-    "sum(r.count)", "sum(r.latency_count)", "sum(r.latency_sum)", "sum(r.input_tokens)", "sum(r.output_tokens)",
-    "sum(r.total_tokens)", "sum(r.cost_count)", "sum(r.cost)",
+    "sum(count)", "sum(latency_count)", "sum(latency_sum)", "sum(input_tokens)", "sum(output_tokens)",
+    "sum(total_tokens)", "sum(cost_count)", "sum(cost)",
 )  # fmt: skip
 _DURATION = measure(View.OBSERVATIONS, Measure.LATENCY).removesuffix(" / 1000.0")
 _ROW_SUMS = (
@@ -118,6 +118,14 @@ def _parts(connection: apsw.Connection, project: int, query: MetricsQuery, first
     return parts(connection, project, first, end)
 
 
+def _totals(query: MetricsQuery) -> int | None:
+    """Which totals of a day hold all that is asked for: by environment (0), or also by type and model (1)."""
+    asked = {dimension.value for dimension in query.dimensions} | {each.column.value for each in query.conditions}
+    if asked <= {Dimension.ENVIRONMENT.value}:
+        return 0
+    return 1 if asked <= {each.value for each in (Dimension.ENVIRONMENT, Dimension.TYPE, Dimension.MODEL)} else None
+
+
 def _add_cells(
     connection: apsw.Connection,
     project: int,
@@ -126,11 +134,15 @@ def _add_cells(
     part: Part,
     found: dict[Row, _Sums],
 ) -> None:
-    by = [*keys, *([bucket_of(f"r.{part.unit} * {part.step}", query.granularity)] if query.granularity else [])]
+    by = [*keys, *([bucket_of(f"{part.unit} * {part.step}", query.granularity)] if query.granularity else [])]
     where = _of_series(project, query)
-    where.add(f"r.{part.unit} >= ? AND r.{part.unit} < ?", part.first, part.end)
-    histogram = ["histograms_of(r.histogram)"] if _needs_histogram(query) else []
+    where.add(f"{part.unit} >= ? AND {part.unit} < ?", part.first, part.end)
+    histogram = ["histograms_of(histogram)"] if _needs_histogram(query) else []
     cells = f"series AS s CROSS JOIN {part.table} AS r ON r.project = s.project AND r.series = s.series"
+    fine = _totals(query)
+    if part.days and fine is not None:
+        cells = "day_totals AS s"
+        where.add("s.fine = ?", fine)
     sql = f"SELECT {', '.join([*by, *_SUMS, *histogram])} FROM {cells} WHERE {where}{_group_by(by)}"  # noqa: S608
     width = len(by)
     for row in connection.execute(sql, where.values):

@@ -129,9 +129,9 @@ def _joined() -> Any:
 
 def _add_days(connection: apsw.Connection) -> None:
     """A file of an earlier build has no days yet."""
-    if not connection.table_exists("main", "open_days"):
+    if not connection.table_exists("main", "day_totals"):
         with transaction(connection):
-            if not connection.table_exists("main", "open_days"):
+            if not connection.table_exists("main", "day_totals"):
                 run(connection, DAYS_SCHEMA)
 
 
