@@ -35,6 +35,7 @@ from trunkline.serving.answers import PromptServer
 from trunkline.serving.cache import SharedCache
 from trunkline.serving.fetches import FetchCounts
 from trunkline.settings import Settings, load_settings
+from trunkline.store.comments import CommentStore
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
@@ -184,6 +185,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, folder.media, key),
         models=models,
+        comments=CommentStore(control),
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

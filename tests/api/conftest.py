@@ -21,6 +21,7 @@ from trunkline.registry.registry import Registry, open_registry
 from trunkline.registry.repository import init_repository
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings, load_settings
+from trunkline.store.comments import CommentStore
 from trunkline.store.control import ControlStore
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
@@ -105,6 +106,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, settings.data / "media", SIGNING_KEY),
         models=models,
+        comments=CommentStore(control),
         metrics=Metrics(),
     )
     yield World(create_app(services), services, headers)

@@ -19,6 +19,7 @@ from trunkline.api.app import create_litestar
 from trunkline.api.openapi import api_routes
 from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import TrunklineError
+from trunkline.store.comments import Comment, Commented
 from trunkline.store.media_files import MediaFiles
 from trunkline.store.media_records import Media
 from trunkline.store.models import ModelDefinition
@@ -76,6 +77,7 @@ NEW_MEDIA = {
 }
 MEDIA_REPORT = {"uploadedAt": TIME, "uploadHttpStatus": 200}
 FILES = MediaFiles(Path(), SIGNING_KEY)
+NEW_COMMENT = {"projectId": "one", "objectType": "TRACE", "objectId": "t", "content": "well done"}
 NEW_MODEL = {"modelName": "own", "matchPattern": "own", "inputPrice": 1}
 METRICS_QUERY = json.dumps(
     {
@@ -139,6 +141,9 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.download_url(MEDIA, "", 10**6)),
     ("GET", "/api/public/experiments"): Row("caller", "/api/public/experiments?fromStartTime=1970-01-01"),
     ("GET", "/api/public/experiment-items"): Row("caller", "/api/public/experiment-items?fromStartTime=1970-01-01"),
+    ("GET", "/api/public/comments"): Row("caller", "/api/public/comments"),
+    ("POST", "/api/public/comments"): Row("writer", "/api/public/comments", NEW_COMMENT),
+    ("GET", "/api/public/comments/{comment_id}"): Row("caller", "/api/public/comments/n"),
     ("GET", "/api/public/models"): Row("caller", "/api/public/models"),
     ("POST", "/api/public/models"): Row("writer", "/api/public/models", NEW_MODEL),
     ("GET", "/api/public/models/{model_id}"): Row("caller", "/api/public/models/m"),
@@ -172,6 +177,7 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/docs"): Row("public", "/api/docs"),
 }
 CONFIG = ScoreConfig(id="c", project_id="one", name=MARK, data_type=ScoreConfigType.NUMERIC, created_at=1, updated_at=1)
+COMMENT = Comment(id="n", project_id="one", object_type=Commented.TRACE, object_id="t", content=MARK, created_at=1)
 MODEL = ModelDefinition(id="m", project_id="one", model_name=MARK, match_pattern=MARK, created_at=1)
 IDS = [f"{method} {path}" for method, path in ROUTES]
 LET_IN = {
@@ -188,6 +194,7 @@ async def filled(world: World, api: httpx.AsyncClient) -> World:
     world.services.control.create_key("one", "spare", public_key="pk-spare")
     world.services.score_configs.create(CONFIG)
     world.services.models.create(MODEL)
+    world.services.comments.create(COMMENT)
     observation = {"id": "o", "traceId": "t", "name": MARK, "startTime": TIME}
     batch = [NEW_TRACE, {"id": "f", "type": "span-create", "timestamp": TIME, "body": observation}]
     for path, body in (
@@ -218,7 +225,7 @@ async def state(world: World) -> tuple[Any, ...]:
     parts = []
     async with world.client("key") as client:
         for path in (
-            *("traces", "observations", "v2/scores", "score-configs", "models"),
+            *("traces", "observations", "v2/scores", "score-configs", "models", "comments"),
             *("datasets", "dataset-items", "datasets/data/runs"),
         ):
             parts.append((await client.get(f"/api/public/{path}")).json()["data"])

@@ -25,6 +25,7 @@ from trunkline.registry.registry import Registry, open_registry
 from trunkline.registry.repository import init_repository
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import load_settings
+from trunkline.store.comments import CommentStore
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
@@ -109,6 +110,7 @@ def open_world(folder: Path) -> Iterator[World]:
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, folder / "media", SIGNING_KEY),
         models=models,
+        comments=CommentStore(control),
         metrics=Metrics(),
     )
     try:

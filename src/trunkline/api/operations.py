@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trunkline.api.langfuse.comments import CommentShape, CreateComment, Made
 from trunkline.api.langfuse.formats import PageMeta
 from trunkline.api.langfuse.metrics_daily import DayShape
 from trunkline.api.langfuse.shapes import ObservationShape
@@ -259,6 +260,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=(*_EXPERIMENT_FILTERS, *map(Query, ("experimentId", "experimentName", "experimentItemId"))),
         answer=Listed(ExperimentItemShape, beside={"meta": {"type": "object"}}),
     ),
+    ("GET", "/api/public/comments"): Operation(
+        TRACES,
+        query=(*PAGE, *map(Query, ("objectType", "objectId", "authorUserId"))),
+        answer=Listed(CommentShape, beside=PAGED),
+    ),
+    ("POST", "/api/public/comments"): Operation(TRACES, body=CreateComment, answer=Made),
+    ("GET", "/api/public/comments/{comment_id}"): Operation(TRACES, answer=CommentShape),
     ("GET", "/api/public/models"): Operation(TRACES, query=PAGE, answer=Listed(ModelShape, beside=PAGED)),
     ("POST", "/api/public/models"): Operation(TRACES, body=CreateModel, answer=ModelShape),
     ("GET", "/api/public/models/{model_id}"): Operation(TRACES, answer=ModelShape),

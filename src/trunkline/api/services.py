@@ -14,6 +14,7 @@ from trunkline.errors import Unavailable
 from trunkline.registry.registry import Registry
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
+from trunkline.store.comments import CommentStore
 from trunkline.store.control import ControlStore, now_micros
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
@@ -43,6 +44,7 @@ class Services:
     experiments: ExperimentStore
     media: MediaLibrary
     models: ModelStore
+    comments: CommentStore
     metrics: Metrics
     access_log: AccessLog | None = None
     limits: Limits = field(init=False)

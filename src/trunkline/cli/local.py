@@ -22,6 +22,7 @@ from trunkline.registry.registry import Registry, open_registry
 from trunkline.registry.working_tree import WorkingTree
 from trunkline.serving.answers import PromptServer
 from trunkline.settings import Settings
+from trunkline.store.comments import CommentStore
 from trunkline.store.control import ControlStore
 from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
@@ -106,6 +107,7 @@ def _services(registry: Registry, control: ControlStore, access: AsOperator, tra
         experiments=ExperimentStore(control.engine),
         media=open_media(settings, control, traces.with_name("media"), key),
         models=ModelStore(control),
+        comments=CommentStore(control),
         metrics=Metrics(),
     )
 

@@ -15,6 +15,7 @@ from litestar.params import FromPath
 from trunkline.api.services import Services
 from trunkline.errors import NotFound
 from trunkline.registry.registry import Registry
+from trunkline.store.comments import Commented
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery, TraceStore
 from trunkline.types import JSONBytes, Observation, Score, Struct, Trace, TraceDetail, Version
 from trunkline.ui import addresses, formats, timeline
@@ -32,6 +33,7 @@ MAX_OBSERVATIONS = 50_000
 """Of one trace; later ones are in the API."""
 MAX_SCORES = 1000
 MAX_PROMPTS = 20
+MAX_COMMENTS = 100
 
 
 class Fact(Struct, frozen=True, kw_only=True):
@@ -56,6 +58,12 @@ class ScoreLine(Struct, frozen=True, kw_only=True):
     comment: str
 
 
+class CommentLine(Struct, frozen=True, kw_only=True):
+    time: int
+    author: str
+    content: str
+
+
 class Detail(Struct, frozen=True, kw_only=True):
     """What the right side shows: an observation, or the trace as a whole (`type` is then ``trace``)."""
 
@@ -78,6 +86,7 @@ class Detail(Struct, frozen=True, kw_only=True):
     scores: tuple[ScoreLine, ...]
     media: Mapping[str, tuple[Attachment, ...]] = {}
     """What `input`, `output` and `metadata` refer to."""
+    comments: tuple[CommentLine, ...] = ()
 
 
 def score_lines(scores: Sequence[Score], observations: Sequence[Observation] = ()) -> tuple[ScoreLine, ...]:
@@ -212,6 +221,19 @@ async def read_trace(store: TraceStore, project_id: str, trace_id: str) -> Trace
     return TraceDetail(trace=traces[0], observations=tuple(observations), scores=tuple(scores))
 
 
+async def commented(detail: Detail, trace_id: str, services: Services, place: Place) -> Detail:
+    """The detail with the comments on what it shows."""
+    on, id = (Commented.TRACE, trace_id) if detail.id == WHOLE else (Commented.OBSERVATION, detail.id)
+    found, _ = await asyncio.to_thread(
+        services.comments.list, place.project.id, limit=MAX_COMMENTS, object_type=on, object_id=id
+    )
+    lines = tuple(
+        CommentLine(time=comment.created_at, author=comment.author_user_id or "", content=comment.content)
+        for comment in found
+    )
+    return msgspec.structs.replace(detail, comments=lines)
+
+
 async def read_observation(trace_id: str, chosen: str, services: Services, place: Place) -> Detail | None:
     """The chosen observation with its texts; None where the trace has none of that id."""
     store, project_id = services.traces, place.project.id
@@ -286,11 +308,13 @@ async def trace_page(
     chosen = request.query_params.get("observation") or request.query_params.get("peek") or ""
     href = partial(addresses.trace, place.root, wanted)
     shown = await read_observation(wanted, chosen, services, place)
+    shown = await commented(shown, wanted, services, place) if shown is not None else None
     if shown is not None and request.headers.get("hx-target") == "observation":
         return await site.page(request, "observation.html", {"detail": shown}, at=place)
     detail = await read_trace(services.traces, place.project.id, wanted)
     if shown is None:
         shown = await with_media(await asyncio.to_thread(present_trace, detail, place), detail.trace, services, place)
+        shown = await commented(shown, wanted, services, place)
     if request.headers.get("hx-target") == "observation":
         return await site.page(request, "observation.html", {"detail": shown}, at=place)
     page = whole_number(request.query_params.get("page"))

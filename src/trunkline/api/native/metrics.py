@@ -39,11 +39,16 @@ async def get_metrics(
     )
     if not known and not measured:
         raise NotFound(f"Prompt not found: '{name}'")
-    return answer(HTTPStatus.OK, {"name": name, "versions": metrics_rows(registry, name, known, measured)})
+    comments = await asyncio.to_thread(services.comments.by_version, caller.project_id, name)
+    return answer(HTTPStatus.OK, {"name": name, "versions": metrics_rows(registry, name, known, measured, comments)})
 
 
 def metrics_rows(
-    registry: Registry, name: str, known: Mapping[int, Version], measured: list[VersionMetrics]
+    registry: Registry,
+    name: str,
+    known: Mapping[int, Version],
+    measured: list[VersionMetrics],
+    comments: Mapping[int, int],
 ) -> list[MetricsRow]:
     """A row for each version that the registry has or that was measured."""
     state = registry.snapshot.prompts.get(name)
@@ -54,6 +59,7 @@ def metrics_rows(
             known.get(number),
             labels_of(state, number) if state else (),
             numbers.get(number, NO_METRICS),
+            comments.get(number, 0),
         )
         for number in sorted(known.keys() | numbers.keys(), reverse=True)
     ]
@@ -66,7 +72,9 @@ def _versions(registry: Registry, name: str) -> tuple[Version, ...]:
         return ()
 
 
-def _row(number: int, version: Version | None, labels: tuple[str, ...], metrics: VersionMetrics) -> MetricsRow:
+def _row(
+    number: int, version: Version | None, labels: tuple[str, ...], metrics: VersionMetrics, comments: int
+) -> MetricsRow:
     return MetricsRow(
         version=number,
         commit=version.commit if version else None,
@@ -79,6 +87,7 @@ def _row(number: int, version: Version | None, labels: tuple[str, ...], metrics:
         cost_usd=Cost(mean=metrics.cost_mean, sum=metrics.cost_sum),
         scores=_scores(metrics.scores),
         trace_scores=_scores(metrics.trace_scores),
+        comments=comments,
         first_seen=iso_or_none(metrics.first_seen),
         last_seen=iso_or_none(metrics.last_seen),
     )

@@ -123,6 +123,8 @@ class MetricsRow(Struct, frozen=True, kw_only=True):
     cost_usd: Cost
     scores: Mapping[str, ScoreNumbers]
     trace_scores: Mapping[str, ScoreNumbers]
+    comments: int
+    """On the version itself and on what it generated, over all time."""
     first_seen: str | None
     last_seen: str | None
 

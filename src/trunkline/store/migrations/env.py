@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from trunkline.store import (  # noqa: F401 (their tables belong to the metadata)
+    comments,
     dataset_tables,
     media_records,
     models,
