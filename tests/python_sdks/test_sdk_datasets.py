@@ -112,4 +112,8 @@ def test_what_the_generated_client_creates(shared: World, sdk: str) -> None:
         "config": f"{sdk} c",
         "model": f"{sdk}-m",
     }
+    ends = shared.told(sdk, "generated_client")["ends"]
+    kept = shared.trace(ends["kept"])
+    assert (kept["name"], kept["input"], kept["latency"], kept["scores"]) == (f"{sdk} by hand", "by hand", 1.0, [])
+    assert not any(shared.is_there(trace_id) for trace_id in ends["deleted"])
     assert shared.get(f"/models/{quote(told['model']['id'])}")["prices"]["input"]["price"] == 0.5

@@ -147,10 +147,48 @@ def writes(api):
     return found
 
 
+def spans(trace_id, name):
+    """OTLP's JSON by the client's own models, as who has no exporter sends it."""
+    text = lambda key, value: {"key": key, "value": {"stringValue": value}}  # noqa: E731
+    span = {
+        "traceId": trace_id,
+        "spanId": trace_id[:16],
+        "name": name,
+        "kind": 1,
+        "startTimeUnixNano": "1790000000000000000",
+        "endTimeUnixNano": "1790000001000000000",
+        "attributes": [text("langfuse.observation.type", "generation"), text("langfuse.observation.input", "by hand")],
+        "status": {},
+    }
+    resource = {"attributes": [text("service.name", "by-hand")]}
+    return [{"resource": resource, "scopeSpans": [{"scope": {"name": "hand", "version": "1"}, "spans": [span]}]}]
+
+
+def ends(langfuse):
+    """Traces by the client's own OTLP, a score on one by a request, and deletions of both."""
+    api, found = langfuse.api, {}
+    first, second, third = (langfuse.create_trace_id(seed=f"{NAME} {number}") for number in range(3))
+    for trace_id in (first, second, third):
+        api.opentelemetry.export_traces(resource_spans=spans(trace_id, f"{NAME} by hand"))
+    if MAJOR == 3:
+        from langfuse.api import CreateScoreRequest
+
+        made = api.score.create(request=CreateScoreRequest(name="by hand", value=0.5, traceId=first))
+        api.score.delete(made.id)
+    elif MAJOR == 4:
+        made = api.scores.create(name="by hand", value=0.5, trace_id=first)
+        api.legacy.score_v1.delete(made.id)
+    found["kept"] = first
+    found["deleted"] = [second, third]
+    api.trace.delete(second)
+    api.trace.delete_multiple(trace_ids=[third])
+    return found
+
+
 def run():
     langfuse = Langfuse()
     ids = ids_of(langfuse)
-    found = {"writes": writes(langfuse.api)}
+    found = {"writes": writes(langfuse.api), "ends": ends(langfuse)}
     found["reads"] = {key: attempt(call) for key, call in reads(langfuse.api, ids).items()}
 
     async def in_async():

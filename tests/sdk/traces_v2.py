@@ -144,7 +144,12 @@ def fetched(langfuse):
     """Every fetch that the SDK has, with its old names too."""
     generations = langfuse.get_generations(user_id="ünï user")
     spans = langfuse.fetch_observations(type="SPAN", name="inner", parent_observation_id="py2 span/1")
+    try:
+        sessions = [each.id for each in langfuse.fetch_sessions(limit=50).data]
+    except Exception as error:
+        sessions = type(error).__name__
     return {
+        "sessions": sessions,
         "generations": [each.name for each in generations.data],
         "spans": [each.name for each in spans.data],
         "in session": [each.name for each in langfuse.fetch_traces(session_id="py2/session 1").data],
