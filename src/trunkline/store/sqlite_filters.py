@@ -21,8 +21,9 @@ from trunkline.store.filters import (
     TextOperator,
     TimeIs,
 )
-from trunkline.store.sqlite_columns import TRACES, Columns
-from trunkline.store.sqlite_rows import encode_id
+from trunkline.store.sqlite_columns import OBSERVATIONS, TRACES, Columns
+from trunkline.store.sqlite_rows import LEVELS, encode_id
+from trunkline.types import Level
 
 Bound = Any
 """A value of SQLite or an array for ``carray(?)``, for which the stubs of apsw have no name."""
@@ -41,6 +42,8 @@ def compile_condition(columns: Columns, project: int, condition: Condition) -> S
     """Raises KeyError for a column that the table does not have in this form."""
     if condition.column in columns.of_trace:
         return _of_trace(columns, project, condition)
+    if columns is OBSERVATIONS and (fault := fault_of(condition)) is not None:
+        return "o.level >= 2 AND o.level = ?", (fault,)
     match condition:
         case TextIs():
             return _text(columns, condition)
@@ -64,6 +67,9 @@ def compile_condition(columns: Columns, project: int, condition: Condition) -> S
 def compile_count(columns: Columns, project: int, condition: Condition) -> Sql:
     """The same condition for a count, which looks at every row: the scores of a name are gone through once."""
     match condition:
+        case TextIs() | AnyOf() if columns is TRACES and fault_of(condition) == ERROR:
+            found = "SELECT p.trace FROM observations AS p INDEXED BY observation_by_fault"
+            return f"t.trace IN ({found} WHERE p.project = ? AND p.level >= 2 AND p.level = ?)", (project, ERROR)
         case NumberIs(column=Column.SCORE_NUMBERS, key=str() as key):
             kinds = "v.data_type IN ('NUMERIC', 'BOOLEAN')"
             group = columns.scored.partition("SELECT ")[2].partition(" ")[0]
@@ -79,6 +85,20 @@ def compile_count(columns: Columns, project: int, condition: Condition) -> Sql:
             return compile_condition(columns, project, condition)
     found = f"{columns.scored}{_NAMED} AND {kind})"
     return (f"NOT {found}" if condition.negated else found), values
+
+
+ERROR = LEVELS.index(Level.ERROR)
+_FAULTS = {level.value: LEVELS.index(level) for level in (Level.WARNING, Level.ERROR)}
+
+
+def fault_of(condition: Condition) -> int | None:
+    """The number of the level, where it has to be one of those that few observations have."""
+    match condition:
+        case TextIs(column=Column.LEVEL, operator=TextOperator.EQUAL, value=value):
+            return _FAULTS.get(value)
+        case AnyOf(column=Column.LEVEL, negated=False, values=[value]):
+            return _FAULTS.get(str(value))
+    return None
 
 
 _NAMED = "v.project = ? AND v.name = ?"

@@ -1,8 +1,9 @@
 """Indexes that let a list of traces begin with the newest that match, and count the rest, without reading the others.
 
 Each holds the project, one value and the time: a page is its end, a count is a walk over its narrow entries. They cost
-ingestion a few microseconds a trace (not a span). Tags are a table, because a trace has several; triggers keep
-it, so that what writes traces need not know. A file of an earlier release gets all of it when it is opened.
+ingestion a few microseconds a trace, not a span: of observations only warnings and errors are indexed here. Tags are a
+table, because a trace has several; triggers keep it, so that what writes traces need not know. A file of an earlier
+release gets all of it when it is opened.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS trace_by_environment ON traces (project, environment, timestamp)",
     "CREATE INDEX IF NOT EXISTS trace_by_release ON traces (project, release, timestamp) WHERE release IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS trace_by_version ON traces (project, version, timestamp) WHERE version IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS observation_by_fault ON observations (project, level, start_time) WHERE level >= 2",
     "CREATE INDEX IF NOT EXISTS score_by_name ON scores (project, name, timestamp)",
 )
 _TAGS = (

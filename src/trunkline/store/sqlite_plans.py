@@ -23,6 +23,8 @@ from trunkline.store.filters import (
     TextOperator,
 )
 from trunkline.store.sqlite_columns import OBSERVATIONS, SCORES, TRACES
+from trunkline.store.sqlite_counts import OF_SERIES
+from trunkline.store.sqlite_filters import fault_of
 from trunkline.store.sqlite_rows import encode_id
 from trunkline.store.sqlite_where import Where
 from trunkline.store.traces import ObservationQuery, ScoreQuery, TraceQuery
@@ -135,6 +137,7 @@ _SERIES = " CROSS JOIN series AS s ON s.series = o.series"
 _TRACE = " CROSS JOIN traces AS t ON t.trace = o.trace"
 _NEWEST = "observations AS o INDEXED BY observation_by_time" + _SERIES
 _BY_ID = "observations AS o INDEXED BY observation_by_id" + _SERIES
+_BY_FAULT = "observations AS o INDEXED BY observation_by_fault"
 _BY_TRACE = "traces AS t INDEXED BY {} CROSS JOIN observations AS o ON o.project = t.project AND o.trace = t.trace"
 _BY_GENERATION = (
     "series AS s CROSS JOIN observations AS o INDEXED BY generation_by_series ON s.project = o.project "
@@ -174,6 +177,9 @@ def _plan_of_observations(project: int, query: ObservationQuery, conditions: Seq
         where.add("s.project = ? AND o.flags & 64 AND s.prompt_name = ?", project, query.prompt_name)
     elif _index_of(conditions, _OBSERVATION_INDEXES):
         source = counted = _BY_ID
+    elif any(fault_of(condition) is not None for condition in conditions):
+        source = _BY_FAULT + _SERIES
+        counted = source if any(condition.column in OF_SERIES for condition in conditions) else _BY_FAULT
     if any(condition.column in OBSERVATIONS.of_trace for condition in conditions):
         counted += _TRACE
     order = "o.start_time {0}, o.trace {0}, o.id {0}"
