@@ -187,7 +187,7 @@ class SQLiteTraceStore:
 
     async def close(self) -> None:
         await self._search.close()
-        if self._closing_days is not None:
+        if self._closing_days is not None and not self._closing_days.done():
             self._closing_days.cancel()
             await asyncio.wait([self._closing_days])
         await asyncio.to_thread(self._writer.close)
