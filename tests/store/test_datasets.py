@@ -58,9 +58,9 @@ def versions(control: ControlStore, id: str) -> list[tuple[int, int]]:
 
 def test_each_change_is_a_version_that_follows_the_last(control: ControlStore, datasets: DatasetStore) -> None:
     make(datasets)
-    for index in range(20):
-        put(datasets, "i", b"%d" % index)
+    told = [put(datasets, "i", b"%d" % index).updated_at for index in range(20)]
     found = versions(control, "i")
+    assert [updated_at // 1000 * 1000 for updated_at in told] == [since for since, _ in found]
     assert len(found) == 20
     assert all(earlier[1] == later[0] for earlier, later in pairwise(found))
     assert all(since % 1000 == 0 for since, _ in found)

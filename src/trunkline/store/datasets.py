@@ -147,7 +147,8 @@ class DatasetStore:
             if last is None or last.is_deleted:
                 raise NotFound(UNKNOWN_ITEM)
             emptied = {"input": None, "expected_output": None, "metadata": None}
-            _add_version(connection, last, {**last._mapping, **emptied, "is_deleted": True})
+            version = _next_version(last, now_micros())
+            _add_version(connection, last, {**last._mapping, **emptied, "is_deleted": True}, version)
             gone = (EXPERIMENT_ITEMS.c.project_id == project_id) & (EXPERIMENT_ITEMS.c.dataset_item_id == item_id)
             in_runs = select(EXPERIMENTS.c.id).where(
                 EXPERIMENTS.c.project_id == project_id, EXPERIMENTS.c.dataset_id == last.dataset_id
@@ -204,16 +205,25 @@ def _last_version(connection: Connection, project_id: str, item_id: str) -> AnyR
 
 def _write_version(connection: Connection, project_id: str, item: DatasetItem, last: AnyRow | None) -> DatasetItem:
     values = {name: getattr(item, name) for name in item.__struct_fields__ if name not in {"dataset_name", "version"}}
-    values |= {"project_id": project_id, "status": item.status.value, "is_deleted": False}
-    version = _add_version(connection, last, values)
-    return DatasetItem(**{**_values(item), "version": version})
+    version = _next_version(last, item.updated_at)
+    times = {"updated_at": max(item.updated_at, version)}
+    values |= {"project_id": project_id, "status": item.status.value, "is_deleted": False, **times}
+    _add_version(connection, last, values, version)
+    return DatasetItem(**{**_values(item), **times, "version": version})
 
 
-def _add_version(connection: Connection, last: AnyRow | None, values: Mapping[str, object]) -> Micros:
-    """Ends the last version and begins the next, at a millisecond of its own: a client can name no finer time."""
-    version = now_micros() // MILLISECOND * MILLISECOND
+def _next_version(last: AnyRow | None, now: Micros) -> Micros:
+    """When the version after the last begins: a millisecond of its own, as a client can name no finer time.
+
+    It is never after the `updatedAt` that the client is told, so that this names the version.
+    """
+    version = now // MILLISECOND * MILLISECOND
+    return version if last is None else max(version, last.valid_from + MILLISECOND)
+
+
+def _add_version(connection: Connection, last: AnyRow | None, values: Mapping[str, object], version: Micros) -> None:
+    """Ends the last version and begins the next."""
     if last is not None:
-        version = max(version, last.valid_from + MILLISECOND)
         mine = and_(
             DATASET_ITEMS.c.project_id == last.project_id,
             DATASET_ITEMS.c.id == last.id,
@@ -222,7 +232,6 @@ def _add_version(connection: Connection, last: AnyRow | None, values: Mapping[st
         connection.execute(update(DATASET_ITEMS).where(mine).values(valid_to=version))
     kept = {name: value for name, value in values.items() if name in DATASET_ITEMS.c}
     connection.execute(insert(DATASET_ITEMS).values(**{**kept, "valid_from": version, "valid_to": FOREVER}))
-    return version
 
 
 def _merged(old: DatasetItem | None, change: ItemChange, dataset: Dataset, now: Micros) -> DatasetItem:
