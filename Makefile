@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CACHE  := .cache
-SDKS   := $(foreach sdk,py2 py3 py4 py5,$(CACHE)/sdk-$(sdk)/.ready)
+SDKS   := $(foreach sdk,py2 py3 py4 py5 js3 js5,$(CACHE)/sdk-$(sdk)/.ready)
 PYTEST := $(BIN)/pytest -n $(or $(TEST_PROCESSES),auto) --dist worksteal
 
 .DEFAULT_GOAL := help
@@ -71,3 +71,12 @@ $(CACHE)/sdk-%/.ready: tests/sdk/requirements-%.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# Without npm the tests of the JavaScript SDKs are skipped.
+$(CACHE)/sdk-js%/.ready: tests/sdk/js%/package-lock.json
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	@if command -v npm >/dev/null; then \
+		cp tests/sdk/js$*/package.json tests/sdk/js$*/package-lock.json tests/sdk/js$*/.npmrc $(@D)/ && \
+		(cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error) && touch $@; \
+	else echo "no npm here: the scenarios of the JavaScript SDKs are skipped"; fi
