@@ -41,6 +41,7 @@ from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
 from trunkline.store.models import ModelStore
+from trunkline.store.queues import QueueStore
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -186,6 +187,7 @@ def compose(settings: Settings, folder: DataFolder) -> Parts:
         media=open_media(settings, control, folder.media, key),
         models=models,
         comments=CommentStore(control),
+        queues=QueueStore(control),
         metrics=metrics,
         access_log=AccessLog() if settings.access_log else None,
     )

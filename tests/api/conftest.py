@@ -27,6 +27,7 @@ from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
 from trunkline.store.models import ModelStore
+from trunkline.store.queues import QueueStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.pricing import Pricing
@@ -107,6 +108,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         media=open_media(settings, control, settings.data / "media", SIGNING_KEY),
         models=models,
         comments=CommentStore(control),
+        queues=QueueStore(control),
         metrics=Metrics(),
     )
     yield World(create_app(services), services, headers)

@@ -68,7 +68,7 @@ def check_value(value: Any, pointer: str) -> None:
 
 
 def find_template(method: str, path: str) -> str | None:
-    """The described path that a request's path is an instance of; one without parameters wins over one with."""
+    """The described path that a request's path is an instance of; the one that says most wins."""
     for template, pattern in _templates():
         if method in description()["paths"][template] and pattern.fullmatch(unquote(path)):
             return template
@@ -77,7 +77,7 @@ def find_template(method: str, path: str) -> str | None:
 
 @functools.cache
 def _templates() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    paths = sorted(description()["paths"], key=lambda path: (path.count("{"), path))
+    paths = sorted(description()["paths"], key=lambda path: (-len(re.sub(r"\{\w+\}", "", path)), path))
     return tuple((path, re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(path)))) for path in paths)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from litestar import get
+from sqlalchemy import insert
 
 from api.conftest import SIGNING_KEY, World
 from api.contract import check_error
@@ -20,9 +21,11 @@ from trunkline.api.openapi import api_routes
 from trunkline.dataset_types import ExperimentSpan
 from trunkline.errors import TrunklineError
 from trunkline.store.comments import Comment, Commented
+from trunkline.store.control_tables import USERS
 from trunkline.store.media_files import MediaFiles
 from trunkline.store.media_records import Media
 from trunkline.store.models import ModelDefinition
+from trunkline.store.queues import Queue, QueuedType, QueueItem, QueueStatus
 from trunkline.store.score_configs import ScoreConfig, ScoreConfigType
 
 MARK = "xyzzy-only-for-project-one"
@@ -77,6 +80,7 @@ NEW_MEDIA = {
 }
 MEDIA_REPORT = {"uploadedAt": TIME, "uploadHttpStatus": 200}
 FILES = MediaFiles(Path(), SIGNING_KEY)
+QUEUES = "/api/public/annotation-queues"
 NEW_COMMENT = {"projectId": "one", "objectType": "TRACE", "objectId": "t", "content": "well done"}
 NEW_MODEL = {"modelName": "own", "matchPattern": "own", "inputPrice": 1}
 METRICS_QUERY = json.dumps(
@@ -141,6 +145,24 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/media/{project_id}/{media_id}"): Row("public", FILES.download_url(MEDIA, "", 10**6)),
     ("GET", "/api/public/experiments"): Row("caller", "/api/public/experiments?fromStartTime=1970-01-01"),
     ("GET", "/api/public/experiment-items"): Row("caller", "/api/public/experiment-items?fromStartTime=1970-01-01"),
+    ("GET", "/api/public/annotation-queues"): Row("caller", QUEUES),
+    ("POST", "/api/public/annotation-queues"): Row("writer", QUEUES, {"name": "new", "scoreConfigIds": ["c"]}),
+    ("GET", "/api/public/annotation-queues/{queue_id}"): Row("caller", f"{QUEUES}/q"),
+    ("GET", "/api/public/annotation-queues/{queue_id}/items"): Row("caller", f"{QUEUES}/q/items"),
+    ("POST", "/api/public/annotation-queues/{queue_id}/items"): Row(
+        "writer", f"{QUEUES}/q/items", {"objectId": "t", "objectType": "TRACE"}
+    ),
+    ("GET", "/api/public/annotation-queues/{queue_id}/items/{item_id}"): Row("caller", f"{QUEUES}/q/items/i"),
+    ("PATCH", "/api/public/annotation-queues/{queue_id}/items/{item_id}"): Row(
+        "writer", f"{QUEUES}/q/items/i", {"status": "COMPLETED"}
+    ),
+    ("DELETE", "/api/public/annotation-queues/{queue_id}/items/{item_id}"): Row("writer", f"{QUEUES}/q/items/i"),
+    ("POST", "/api/public/annotation-queues/{queue_id}/assignments"): Row(
+        "writer", f"{QUEUES}/q/assignments", {"userId": "anna"}
+    ),
+    ("DELETE", "/api/public/annotation-queues/{queue_id}/assignments"): Row(
+        "writer", f"{QUEUES}/q/assignments", {"userId": "anna"}
+    ),
     ("GET", "/api/public/comments"): Row("caller", "/api/public/comments"),
     ("POST", "/api/public/comments"): Row("writer", "/api/public/comments", NEW_COMMENT),
     ("GET", "/api/public/comments/{comment_id}"): Row("caller", "/api/public/comments/n"),
@@ -177,6 +199,21 @@ ROUTES: dict[tuple[str, str], Row] = {
     ("GET", "/api/docs"): Row("public", "/api/docs"),
 }
 CONFIG = ScoreConfig(id="c", project_id="one", name=MARK, data_type=ScoreConfigType.NUMERIC, created_at=1, updated_at=1)
+ANNA = {"id": "anna", "name": "anna", "email": "a@b", "password_hash": "", "role": "owner", "created_at": 1}
+QUEUE = Queue(
+    id="q", project_id="one", name=MARK, description=None, score_config_ids=("c",), created_at=1, updated_at=1
+)
+QUEUE_ITEM = QueueItem(
+    id="i",
+    project_id="one",
+    queue_id="q",
+    object_type=QueuedType.TRACE,
+    object_id="t",
+    status=QueueStatus.PENDING,
+    completed_at=None,
+    created_at=1,
+    updated_at=1,
+)
 COMMENT = Comment(id="n", project_id="one", object_type=Commented.TRACE, object_id="t", content=MARK, created_at=1)
 MODEL = ModelDefinition(id="m", project_id="one", model_name=MARK, match_pattern=MARK, created_at=1)
 IDS = [f"{method} {path}" for method, path in ROUTES]
@@ -195,6 +232,10 @@ async def filled(world: World, api: httpx.AsyncClient) -> World:
     world.services.score_configs.create(CONFIG)
     world.services.models.create(MODEL)
     world.services.comments.create(COMMENT)
+    with world.services.control.writing() as connection:
+        connection.execute(insert(USERS).values(**ANNA))
+    world.services.queues.create(QUEUE)
+    world.services.queues.add(QUEUE_ITEM)
     observation = {"id": "o", "traceId": "t", "name": MARK, "startTime": TIME}
     batch = [NEW_TRACE, {"id": "f", "type": "span-create", "timestamp": TIME, "body": observation}]
     for path, body in (
@@ -225,7 +266,16 @@ async def state(world: World) -> tuple[Any, ...]:
     parts = []
     async with world.client("key") as client:
         for path in (
-            *("traces", "observations", "v2/scores", "score-configs", "models", "comments"),
+            *(
+                "traces",
+                "observations",
+                "v2/scores",
+                "score-configs",
+                "models",
+                "comments",
+                "annotation-queues",
+                "annotation-queues/q/items",
+            ),
             *("datasets", "dataset-items", "datasets/data/runs"),
         ):
             parts.append((await client.get(f"/api/public/{path}")).json()["data"])

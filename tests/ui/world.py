@@ -31,6 +31,7 @@ from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
 from trunkline.store.models import ModelStore
+from trunkline.store.queues import QueueStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
 from trunkline.tracing.pricing import Pricing
@@ -111,6 +112,7 @@ def open_world(folder: Path) -> Iterator[World]:
         media=open_media(settings, control, folder / "media", SIGNING_KEY),
         models=models,
         comments=CommentStore(control),
+        queues=QueueStore(control),
         metrics=Metrics(),
     )
     try:

@@ -19,6 +19,7 @@ from trunkline.api.cross_origin import open_to_browsers
 from trunkline.api.errors import handle_error
 from trunkline.api.fastpath import App, Outer
 from trunkline.api.langfuse import (
+    annotation_queues,
     comments,
     dataset_items,
     dataset_run_items,
@@ -55,7 +56,7 @@ from trunkline.errors import TrunklineError
 
 MODULES = (
     *(langfuse_health, projects, prompts, ingestion, otel, traces, observations, scores, sessions),
-    *(score_configs, models, comments, media),
+    *(score_configs, models, comments, annotation_queues, media),
     *(datasets, dataset_items, dataset_run_items, experiments),
     *(compiling, versions, metrics, promotions, keys, media_bytes, project_settings),
     *(search,),

@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trunkline.api.langfuse.annotation_queues import (
+    AssignedShape,
+    Assignment,
+    CreateItem,
+    CreateQueue,
+    Done,
+    ItemShape,
+    QueueShape,
+    Removed,
+    UpdateItem,
+)
 from trunkline.api.langfuse.comments import CommentShape, CreateComment, Made
 from trunkline.api.langfuse.formats import PageMeta
 from trunkline.api.langfuse.metrics_daily import DayShape
@@ -260,6 +271,22 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=(*_EXPERIMENT_FILTERS, *map(Query, ("experimentId", "experimentName", "experimentItemId"))),
         answer=Listed(ExperimentItemShape, beside={"meta": {"type": "object"}}),
     ),
+    ("GET", "/api/public/annotation-queues"): Operation(SCORES, query=PAGE, answer=Listed(QueueShape, beside=PAGED)),
+    ("POST", "/api/public/annotation-queues"): Operation(SCORES, body=CreateQueue, answer=QueueShape),
+    ("GET", "/api/public/annotation-queues/{queue_id}"): Operation(SCORES, answer=QueueShape),
+    ("GET", "/api/public/annotation-queues/{queue_id}/items"): Operation(
+        SCORES, query=(*PAGE, Query("status")), answer=Listed(ItemShape, beside=PAGED)
+    ),
+    ("POST", "/api/public/annotation-queues/{queue_id}/items"): Operation(SCORES, body=CreateItem, answer=ItemShape),
+    ("GET", "/api/public/annotation-queues/{queue_id}/items/{item_id}"): Operation(SCORES, answer=ItemShape),
+    ("PATCH", "/api/public/annotation-queues/{queue_id}/items/{item_id}"): Operation(
+        SCORES, body=UpdateItem, answer=ItemShape
+    ),
+    ("DELETE", "/api/public/annotation-queues/{queue_id}/items/{item_id}"): Operation(SCORES, answer=Removed),
+    ("POST", "/api/public/annotation-queues/{queue_id}/assignments"): Operation(
+        SCORES, body=Assignment, answer=AssignedShape
+    ),
+    ("DELETE", "/api/public/annotation-queues/{queue_id}/assignments"): Operation(SCORES, body=Assignment, answer=Done),
     ("GET", "/api/public/comments"): Operation(
         TRACES,
         query=(*PAGE, *map(Query, ("objectType", "objectId", "authorUserId"))),

@@ -21,6 +21,7 @@ from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import MediaLibrary
 from trunkline.store.models import ModelStore
 from trunkline.store.project_settings import ProjectSettings
+from trunkline.store.queues import QueueStore
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.traces import TraceStore
 from trunkline.tracing.mask_rules import rules
@@ -45,6 +46,7 @@ class Services:
     media: MediaLibrary
     models: ModelStore
     comments: CommentStore
+    queues: QueueStore
     metrics: Metrics
     access_log: AccessLog | None = None
     limits: Limits = field(init=False)

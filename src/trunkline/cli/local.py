@@ -28,6 +28,7 @@ from trunkline.store.datasets import DatasetStore
 from trunkline.store.experiments import ExperimentStore
 from trunkline.store.media import open_media
 from trunkline.store.models import ModelStore
+from trunkline.store.queues import QueueStore
 from trunkline.store.registry_tables import SQLiteTables
 from trunkline.store.score_configs import ScoreConfigStore
 from trunkline.store.sqlite_store import SQLiteTraceStore
@@ -108,6 +109,7 @@ def _services(registry: Registry, control: ControlStore, access: AsOperator, tra
         media=open_media(settings, control, traces.with_name("media"), key),
         models=ModelStore(control),
         comments=CommentStore(control),
+        queues=QueueStore(control),
         metrics=Metrics(),
     )
 

@@ -9,6 +9,7 @@ from trunkline.store import (  # noqa: F401 (their tables belong to the metadata
     dataset_tables,
     media_records,
     models,
+    queues,
     score_configs,
 )
 from trunkline.store.control_tables import METADATA
