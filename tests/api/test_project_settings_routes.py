@@ -106,3 +106,15 @@ async def test_items_of_datasets_are_masked_too(api: httpx.AsyncClient) -> None:
         assert answer.status_code == 200
         assert key not in answer.text
         assert "ada@" not in answer.text
+
+
+async def test_comments_are_masked_too(api: httpx.AsyncClient) -> None:
+    await api.patch(PATH, json={"masking": True})
+    event = {"id": "e", "type": "trace-create", "timestamp": "2026-03-01T12:00:00.000Z", "body": {"id": "t"}}
+    await api.post("/api/public/ingestion", json={"batch": [event]})
+    projects = (await api.get("/api/public/projects")).json()["data"]
+    comment = {"projectId": projects[0]["id"], "objectType": "TRACE", "objectId": "t", "content": "ask ada@example.org"}
+    made = await api.post("/api/public/comments", json=comment)
+    assert made.is_success, made.text
+    found = await api.get("/api/public/comments", params={"objectType": "TRACE", "objectId": "t"})
+    assert found.json()["data"][0]["content"].startswith("ask [masked e-mail ")

@@ -12,8 +12,9 @@ from litestar.di import NamedDependency
 
 from trunkline.api.bodies import convert
 from trunkline.api.errors import answer
-from trunkline.api.langfuse.body import HTTPRequest, decode_json, read_body
+from trunkline.api.langfuse.body import HTTPRequest, decode_json
 from trunkline.api.langfuse.formats import Shape, iso, page_meta
+from trunkline.api.langfuse.intake import take_masked
 from trunkline.api.langfuse.params import Params, rest_of_path
 from trunkline.api.services import Services
 from trunkline.errors import InvalidData, InvalidRequest, NotFound
@@ -82,7 +83,7 @@ async def create_comment(
     request: HTTPRequest, services: NamedDependency[Services], writer: NamedDependency[Caller]
 ) -> Response[bytes]:
     """A comment on something that the project has."""
-    given = convert(decode_json(await read_body(request, services.settings.max_body_bytes)), CreateComment)
+    given = convert(await take_masked(request, writer, decode_json), CreateComment)
     content = _checked(given)
     version = await _find(services, writer.project_id, given.object_type, given.object_id)
     comment = Comment(
