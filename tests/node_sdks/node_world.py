@@ -10,7 +10,8 @@ from python_sdks.sdk_world import FIRST, World
 from sdk_environment import run_node
 
 SCENARIOS: Mapping[str, tuple[str, ...]] = {
-    "js5": ("traces", "datasets", "media", "reads", "prompts"),
+    "js3": ("traces", "datasets", "media", "prompts"),
+    "js5": ("traces", "vercel", "datasets", "media", "reads", "prompts"),
 }
 """The modules of ``tests/sdk/<sdk>`` in the order of one process."""
 
