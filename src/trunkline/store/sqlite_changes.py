@@ -72,6 +72,13 @@ class Changed(Struct, frozen=True, kw_only=True):
     """Some of what happened was not logged."""
 
 
+def times_after(connection: apsw.Connection, place: int) -> tuple[Micros, Micros]:
+    """When the first and the last transaction after `place` were; zeros where there are none."""
+    first = connection.execute("SELECT at FROM changed_traces WHERE change > ? ORDER BY change LIMIT 1", (place,)).get
+    last = connection.execute("SELECT at FROM changed_traces ORDER BY change DESC LIMIT 1").get
+    return (first or 0, last or 0) if first else (0, 0)
+
+
 def changes_after(connection: apsw.Connection, place: int, most_traces: int) -> Changed | None:
     """The transactions after `place` up to about so many traces; None where there are none."""
     last, first_at, unknown = place, 0, False

@@ -79,6 +79,8 @@ class SearchIndex:
     async def _follow(self, indexer: Indexer, thread: ThreadPoolExecutor) -> None:
         loop, pruned_at = asyncio.get_running_loop(), 0.0
         while True:
+            while not await loop.run_in_executor(thread, indexer.is_due):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(IDLE_S)
             began = time.monotonic()
             step = await loop.run_in_executor(thread, indexer.step)
             if began - pruned_at > PRUNE_S:
