@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CACHE  := .cache
-SDKS   := $(foreach sdk,py2 py3 py4 py5 js3 js5,$(CACHE)/sdk-$(sdk)/.ready)
+SDKS   := $(foreach sdk,py2 py3 py4 py5 otel js3 js5,$(CACHE)/sdk-$(sdk)/.ready)
 PYTEST := $(BIN)/pytest -n $(or $(TEST_PROCESSES),auto) --dist worksteal
 
 .DEFAULT_GOAL := help

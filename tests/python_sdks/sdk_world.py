@@ -21,6 +21,7 @@ from server_process import PUBLIC_KEY, SECRET_KEY, ServerProcess, running
 _ALONE = ("sampling", "traces_otel", "decorators_otel", "datasets", "generated_client")
 _LAST = ("prompts", "clients")
 SCENARIOS: Mapping[str, tuple[str, ...]] = {
+    "otel": ("plain_otel", "emitters"),
     "py2": ("sampling", "traces_v2", "decorators_v2", "datasets", *_LAST),
     "py3": (*_ALONE, *_LAST),
     "py4": (*_ALONE, *_LAST),

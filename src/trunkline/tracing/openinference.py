@@ -44,7 +44,8 @@ def _read(reading: Reading) -> None:
     if reading.input is not None or reading.output is not None:
         reading.use("input.mime_type", "output.mime_type")
     if reading.parameters is None:
-        reading.parameters = parameters_of(nested(reading, "llm.invocation_parameters"))
+        kind = "embedding" if reading.type is ObservationType.EMBEDDING else "llm"
+        reading.parameters = parameters_of(nested(reading, f"{kind}.invocation_parameters"))
     _read_metadata(reading)
     if reading.type in COUNTED_TYPES:
         if reading.usage is None:
@@ -75,7 +76,7 @@ DIALECT = Dialect(
     name="openinference",
     heads=frozenset({"openinference", "input", "output", "llm", "metadata", "tag"}),
     fields={
-        "model": ("llm.response.model", "llm.model_name"),
+        "model": ("llm.response.model", "llm.model_name", "embedding.model_name"),
         "tags": ("tag.tags",),
     },
     texts=((("input.value",), ("output.value",)),),
