@@ -55,7 +55,6 @@ def test_observations_of_every_type_nest_and_keep_their_fields(node: NodeWorld) 
         "output": "out",
         "metadata": {"e": "1"},
         "level": "WARNING",
-        "latency": 0.0,
     }
     assert subset(found[told["ids"]["event"]], expected) == expected
 

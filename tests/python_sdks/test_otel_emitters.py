@@ -87,8 +87,12 @@ def test_events_links_and_resources_are_kept(shared: World, exporter: str) -> No
 @pytest.mark.parametrize("model", ["pydantic-ai", "pydantic-ai test"])
 def test_pydantic_ai(shared: World, model: str) -> None:
     told = shared.told("otel", "emitters")[model]
-    found = sorted(shared.observations(told["trace"]).values(), key=lambda each: str(each["startTime"]))
-    root, agent, asked, tool, answered = found
+    found = shared.observations(told["trace"]).values()
+    (root,) = [each for each in found if each["parentObservationId"] is None]
+    (agent,) = [each for each in found if each["type"] == "AGENT"]
+    (tool,) = [each for each in found if each["type"] == "TOOL"]
+    generations = [each for each in found if each["type"] == "GENERATION"]
+    asked, answered = sorted(generations, key=lambda each: len(each["input"]))
     name = "gpt-4o-mini" if model == "pydantic-ai" else "test"
     assert (agent["type"], agent["parentObservationId"]) == ("AGENT", root["id"])
     for generation in (asked, answered):
@@ -108,8 +112,10 @@ def test_pydantic_ai(shared: World, model: str) -> None:
 
 def test_openinference(shared: World) -> None:
     told = shared.told("otel", "emitters")["openinference"]
-    found = sorted(shared.observations(told["trace"]).values(), key=lambda each: str(each["startTime"]))
-    root, chat, tool, stream, embedding, broken = found
+    found = list(shared.observations(told["trace"]).values())
+    (root,) = [each for each in found if each["parentObservationId"] is None]
+    found.remove(root)
+    chat, tool, stream, embedding, broken = sorted(found, key=lambda each: str(each["startTime"]))
     for each in (chat, tool, stream, broken):
         expected: dict[str, Any] = {"type": "GENERATION", "parentObservationId": root["id"]}
         assert subset(each, expected) == expected
