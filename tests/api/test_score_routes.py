@@ -160,7 +160,6 @@ async def test_a_browser_may_create_scores_and_nothing_else(world: World) -> Non
             ("GET", "/api/public/v2/scores"),
             ("GET", "/api/public/traces"),
             ("DELETE", f"{PATH}/mine"),
-            ("POST", "/api/public/ingestion"),
             ("POST", "/api/public/otel/v1/traces"),
         ]:
             answer = await browser.request(method, path)
