@@ -153,6 +153,10 @@ class IndexLock:
         path = index.with_name(f"{index.name}-indexer")
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
+    def fileno(self) -> int:
+        """To be handed to a process that works under the lock: it holds until both have closed it."""
+        return self._descriptor
+
     def take(self) -> bool:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

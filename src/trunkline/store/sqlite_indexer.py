@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trunkline.store.search_texts import searched, searched_text
-from trunkline.store.sqlite_changes import changes_after, last_change, times_after
+from trunkline.store.sqlite_changes import changes_after, last_change
 from trunkline.store.sqlite_index import (
     BLOCK_CHARACTERS,
     BLOCK_DOCUMENTS,
@@ -36,11 +36,6 @@ from trunkline.store.sqlite_where import numbers
 from trunkline.store.texts import NO_TEXTS, Texts
 from trunkline.types import Micros
 
-RESTING: Micros = 300_000
-"""The store rests when nothing was written for so long."""
-PATIENCE: Micros = 3_000_000
-"""How long a change waits for the store to rest. A burst is taken in at full speed and indexed behind; a trace that
-comes in several requests is indexed once."""
 STEP_TRACES = 500
 """Traces in one transaction of the index."""
 _TEXTS_AT_ONCE = 100
@@ -114,13 +109,6 @@ class Indexer:
     def close(self) -> None:
         self._store.close()
         self._index.close()
-
-    def is_due(self) -> bool:
-        """Whether the store rests, or something has waited long enough to be indexed."""
-        with understood(self._path):
-            first, last = times_after(self._store, state_of_index(self._index)["followed"])
-        now = time.time_ns() // 1000
-        return not now - RESTING < last or first < now - PATIENCE
 
     def step(self) -> Step:
         """One bounded piece of work: what was written lately first, then what was there before."""

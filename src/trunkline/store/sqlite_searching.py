@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,13 +16,15 @@ import apsw
 import structlog
 
 from trunkline.errors import NotFound, TrunklineError
+from trunkline.store.index_process import IndexProcess
 from trunkline.store.search import SearchPage, SearchQuery, SearchStatus
-from trunkline.store.sqlite_changes import prune_changes
-from trunkline.store.sqlite_index import IndexLock, index_path, open_index
-from trunkline.store.sqlite_indexer import Indexer, Step
+from trunkline.store.sqlite_changes import last_change, prune_changes, times_after
+from trunkline.store.sqlite_index import IndexLock, index_path, open_index, state_of_index
+from trunkline.store.sqlite_indexer import Step
 from trunkline.store.sqlite_merge import Merger
 from trunkline.store.sqlite_schema import moment, open_connection, understood
 from trunkline.store.sqlite_search import SearchReader
+from trunkline.types import Micros
 
 log = structlog.get_logger()
 
@@ -35,6 +38,48 @@ REST = 0.5
 """Of the time that a step took, until the next: requests come first. None while the index is far behind."""
 FAR_BEHIND_S = 3.0
 PRUNE_S = 2.0
+
+
+LINGER_S = 10.0
+"""How long the indexer stays when there is nothing to do: to start it takes a quarter of a second."""
+RESTING: Micros = 300_000
+"""The store rests when nothing was written for so long."""
+PATIENCE: Micros = 3_000_000
+"""How long a change waits for the store to rest. A burst is taken in at full speed and indexed behind; a trace that
+comes in several requests is indexed once."""
+
+
+class Work(Enum):
+    """What there is to do for the indexer."""
+
+    NONE = auto()
+    LATER = auto()
+    NOW = auto()
+
+
+class Lookout:
+    """Sees whether there is work. One thread at a time, which may be another than the one that made it."""
+
+    def __init__(self, traces: Path, index: Path, *, busy_ms: int) -> None:
+        self._path = index
+        self._store = open_connection(traces, busy_ms=busy_ms, read_only=True)
+        self._index = open_index(index, busy_ms=busy_ms)
+
+    def look(self) -> Work:
+        with understood(self._path):
+            state, last = state_of_index(self._index), last_change(self._store)
+            followed = state["followed"]
+            if state["rebuild"] or state["unread"] or not 0 <= followed <= last:
+                return Work.NOW
+            if followed == last:
+                return Work.NONE
+            oldest, newest = times_after(self._store, followed)
+        now = time.time_ns() // 1000
+        return Work.NOW if newest <= now - RESTING or oldest < now - PATIENCE else Work.LATER
+
+    def close(self) -> None:
+        self._store.close()
+        self._index.close()
 
 
 class SearchIndex:
@@ -65,29 +110,41 @@ class SearchIndex:
         """Follows the store until it is cancelled; waits its turn while another process does."""
         if not self._on:
             return
+        loop = asyncio.get_running_loop()
         with contextlib.closing(IndexLock(self._path)) as lock:
             while not lock.take():  # noqa: ASYNC110 - nothing tells of another process's end but a look
                 await asyncio.sleep(IDLE_S)
-            indexer = await asyncio.to_thread(Indexer, self._traces, self._path, busy_ms=self._busy_ms)
-            thread = ThreadPoolExecutor(1, thread_name_prefix=f"index {self._path.name}")
+            watch = ThreadPoolExecutor(1, thread_name_prefix=f"watch {self._path.name}")
+            process = IndexProcess(self._traces, self._path, lock, busy_ms=self._busy_ms)
             try:
-                await self._follow(indexer, thread)
+                lookout = await loop.run_in_executor(watch, self._lookout)
+                try:
+                    await self._follow(process, lambda: loop.run_in_executor(watch, lookout.look))
+                finally:
+                    await loop.run_in_executor(watch, lookout.close)  # after the look under way
             finally:
-                await asyncio.to_thread(thread.shutdown)  # the step under way is finished
-                indexer.close()
+                await process.end()
+                await asyncio.to_thread(watch.shutdown)
 
-    async def _follow(self, indexer: Indexer, thread: ThreadPoolExecutor) -> None:
-        loop, pruned_at = asyncio.get_running_loop(), 0.0
+    async def _follow(self, process: IndexProcess, look: Callable[[], Awaitable[Work]]) -> None:
+        followed, worked, pruned = -1, 0.0, 0.0
         while True:
-            while not await loop.run_in_executor(thread, indexer.is_due):  # noqa: ASYNC110 - as above
-                await asyncio.sleep(IDLE_S)
-            began = time.monotonic()
-            step = await loop.run_in_executor(thread, indexer.step)
-            if began - pruned_at > PRUNE_S:
-                pruned_at = began
-                await self._prune(step.followed)
-            took = time.monotonic() - began
-            await asyncio.sleep(_rest(step, took))
+            work, now = await look(), time.monotonic()
+            if work is Work.NOW:
+                step = await process.step()
+                followed, worked = step.followed, time.monotonic()
+                rest = _rest(step, worked - now)
+            else:
+                if now - worked > LINGER_S:
+                    await process.end()
+                rest = IDLE_S
+            if now - pruned > PRUNE_S:
+                pruned = now
+                await self._prune(followed)
+            await asyncio.sleep(rest)
+
+    def _lookout(self) -> Lookout:
+        return Lookout(self._traces, self._path, busy_ms=self._busy_ms)
 
     async def _prune(self, followed: int) -> None:
         if followed <= self._pruned:
