@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -71,6 +72,7 @@ class IndexProcess:
 
 def main(traces: str, index: str, busy_ms: str) -> None:
     os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the server is told too, and ends this when it may
     with contextlib.closing(Indexer(Path(traces), Path(index), busy_ms=int(busy_ms))) as indexer:
         for _ in sys.stdin.buffer:
             sys.stdout.buffer.write(_encode(indexer.step()) + b"\n")
